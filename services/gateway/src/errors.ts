@@ -30,6 +30,11 @@ export const postgrest = {
       message: 'response.status guc must be a valid status code',
       hint: 'Correct the set_config(‘response.status’, …) of the function or trigger.',
     }),
+    PGRST114: row({
+      status: 400,
+      message: 'limit/offset querystring parameters are not allowed for PUT',
+      hint: 'PUT writes exactly one row: filter every primary key column by eq.',
+    }),
     PGRST115: row({
       status: 400,
       message: 'Payload values do not match URL in primary key column(s)',
@@ -40,6 +45,12 @@ export const postgrest = {
       message: 'Cannot coerce the result to a single JSON object',
       details: (p) => `The result contains ${p.rows} rows`,
       hint: 'Filter by a unique column, or ask for application/json.',
+    }),
+    PGRST128: row<{ name: string }>({
+      status: 400,
+      message: 'Function must return SETOF or TABLE when max-affected preference is used with handling=strict',
+      details: (p) => `The function ${p.name} returns one value`,
+      hint: 'Nothing was called. Leave max-affected out, or declare the function to return a set.',
     }),
     PGRST124: row<{ affected: number; maximum: number }>({
       status: 400,
@@ -57,6 +68,16 @@ export const errors = {
       status: 400,
       message: (p) => `${p.method} without a filter would affect every row of ${p.relation}`,
       hint: 'Add a filter. To affect every row, send the header Tidemark-Unfiltered: allow.',
+    }),
+    WRITE_PAGE: row<{ method: string }>({
+      status: 400,
+      message: (p) => `${p.method} cannot be limited to a part of the rows: limit and offset apply to reads only`,
+      hint: 'Nothing was changed. Read the primary keys of the rows with limit and order, and filter by them: id=in.(1,2).',
+    }),
+    PATCH_ROWS: row<{ rows: number }>({
+      status: 400,
+      message: (p) => `the body of PATCH has ${p.rows} objects, and one sets the values of all rows`,
+      hint: 'Nothing was changed. Send one object; to write several rows, POST with Prefer: resolution=merge-duplicates.',
     }),
     EXPORTS_BUSY: row<{ active: number }>({
       status: 503,

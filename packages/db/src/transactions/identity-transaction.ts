@@ -12,7 +12,7 @@ import type { ConnectionPool } from '../pool/pool.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
 import { identityStatement } from './identity-statement.ts';
-import { COMMIT, commandOf, ROLLBACK } from './transaction.ts';
+import { CHECK_CONSTRAINTS, COMMIT, commandOf, ROLLBACK } from './transaction.ts';
 
 export interface IdentityTransaction {
   identity: Identity;
@@ -112,7 +112,7 @@ function sendIdentityTransaction(
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
     identityStatement(transaction.identity, transaction.extra, localTimeout),
     ...statements,
-    rollback ? ROLLBACK : COMMIT,
+    ...(rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]),
   ];
   return new Promise((resolve, reject) => {
     const rows: Rows[] = [];
@@ -126,7 +126,7 @@ function sendIdentityTransaction(
         failure = errors.TRANSACTION_ABORTED({ pool: 'identity' });
       }
       if (failure !== undefined) reject(failure);
-      else resolve({ results: rows.slice(2, -1), first: rows[1]![0]!, after: behind, waitMs: 0 });
+      else resolve({ results: rows.slice(2, 2 + statements.length), first: rows[1]![0]!, after: behind, waitMs: 0 });
     };
     parts.forEach((part, index) => {
       connection.submit(part, timeoutMs, (result, error) => {

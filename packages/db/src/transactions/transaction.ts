@@ -142,6 +142,7 @@ async function between<T>({ pool, lease, work, options, end, course }: Run<T>): 
     // Awaited, since no statement may run outside of the transaction when BEGIN failed.
     await settleAll(opening);
     value = await work(tx);
+    if (rollback) await connection.send(CHECK_CONSTRAINTS, timeoutMs);
     checkAwaited(course, options);
   } catch (error) {
     isOver = true;
@@ -211,3 +212,5 @@ const SNAPSHOT = `select pg_is_in_recovery() as standby, ${SNAPSHOT_SQL} as snap
 const SET_TIMEOUT = "select set_config('statement_timeout', $1, false)";
 export const COMMIT: EncodedStatement = encodeStatement({ text: 'commit' });
 export const ROLLBACK: EncodedStatement = encodeStatement({ text: 'rollback' });
+/** A ROLLBACK would not check deferred constraints, on which a COMMIT could fail. */
+export const CHECK_CONSTRAINTS: EncodedStatement = encodeStatement({ text: 'set constraints all immediate' });

@@ -1,13 +1,15 @@
 import type { Statement } from '@tidemark/db';
-import type { Pair, Query, RowsMedia } from '@tidemark/query';
-import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts';
+import type { Level, Pair, Query, RowsMedia } from '@tidemark/query';
+import type { Argument, Catalog, Routine } from '../catalog/catalog.ts';
 import { ambiguousFunction, unknownFunction } from '../catalog/suggestions.ts';
-import { countSql, planContext } from '../read/read.ts';
+import { countSql } from '../read/read.ts';
 import { bodySql, boundedBodySql, scalarBodySql } from '../sql/body.ts';
+import { planContext } from '../sql/context.ts';
 import type { Source } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
-import { selectSql } from '../sql/level-sql.ts';
-import { identifier, Params, qualified } from '../sql/params.ts';
+import { type PlanContext, selectSql } from '../sql/level-sql.ts';
+import { columnOf, identifier, Params, qualified } from '../sql/params.ts';
+import { responseSettingsSql } from '../sql/response-settings.ts';
 
 /** The arguments of a call: named values as text (GET), a JSON object (POST), or a body as the only argument. */
 export type CallArguments =
@@ -57,6 +59,7 @@ export interface CallOptions {
 }
 
 const BOUNDED = `${boundedBodySql()}, "_a".rows, "_a".total, "_a".key, "_a".inserted, "_a".headers, "_a".status`;
+const UNUSED = 'null::text as key, null::int8 as inserted';
 
 export function planCall(
   catalog: Catalog,
@@ -66,65 +69,70 @@ export function planCall(
   options: CallOptions,
 ): Statement {
   const params = new Params();
-  const { call, from } = callSql(routine, args, params);
-  const settings = `nullif(current_setting('response.headers', true), '') as headers, nullif(current_setting('response.status', true), '') as status`;
-  const unused = 'null::text as key, null::int8 as inserted';
-
-  if (returnsScalars(routine)) {
-    const value = `select ${call} as "value"${from ? ` from ${from}` : ''}`;
-    const body = routine.returnsVoid
-      ? 'max(null::text)'
-      : scalarBodySql(options.media, routine.returnsSet, answersBytes(routine, options.media));
-    const total = options.exactCount ? 'count(*)' : 'null::int8';
-    return {
-      text: `select ${BOUNDED} from (select ${body} as body, count(*) as rows, ${total} as total, ${unused}, ${settings} from (${value}) as "_t") as "_a"`,
-      params: params.values,
-    };
-  }
-
-  const relation = routine.resultRelation
-    ? (catalog.relation(routine.resultRelation.schema, routine.resultRelation.name) ?? null)
-    : null;
-  const alias = identifier(routine.name);
-  const result = `select ${alias}.* from ${from ? `${from}, lateral ` : ''}${call} as ${alias}`;
-  const level = planLevel(planContext(catalog, params, options.maxRows), query, {
-    ...sourceOf(routine, relation),
-    rows: 'statement',
-  });
-  const called = `"_called" as ${alias}`;
-  const select = selectSql(level, called);
-  const total = options.exactCount ? countSql(level, called) : 'null::int8';
-  const media =
-    !routine.returnsSet && options.media.kind === 'json'
-      ? { ...options.media, kind: 'object' as const }
-      : options.media;
+  const context = planContext(catalog, params, options.maxRows);
+  const { called, level, from } = planRows(context, routine, query, args);
+  const total = options.exactCount ? countSql(level, from) : 'null::int8';
+  const body = callBodySql(routine, options.media);
   return {
-    text: `with "_called" as materialized (${result}) select ${BOUNDED} from (select ${bodySql(media)} as body, count("_t") as rows, ${total} as total, ${unused}, ${settings} from (${select}) as "_t") as "_a"`,
+    text: `with "_called" as materialized (${called}) select ${BOUNDED} from (select ${body} as body, count("_t".*) as rows, ${total} as total, ${UNUSED}, ${responseSettingsSql} from (${selectSql(level, from)}) as "_t") as "_a"`,
     params: params.values,
   };
+}
+
+/** Reads every row of the function once, before the response settings are read. */
+function planRows(context: PlanContext, routine: Routine, query: Query, args: CallArguments) {
+  const { call, from: input } = callSql(routine, args, context.params);
+  const alias = context.alias(routine.name);
+  const source = sourceOf(context.catalog, routine, alias);
+  const from = `"_called" as ${identifier(alias)}`;
+  if (!returnsScalars(routine)) {
+    const rows = `${input ? `${input}, lateral ` : ''}${call} as ${identifier(alias)}`;
+    const level = planLevel(context, query, { ...source, rows: 'statement' });
+    return { called: `select ${identifier(alias)}.* from ${rows}`, from, level };
+  }
+  const value = { name: 'value', sql: columnOf(alias, 'value'), aggregated: false };
+  const level = { ...planLevel(context, valuesOnly(routine, query), source), outputs: [value] };
+  return { called: valuesSql(call, input), from, level };
+}
+
+/** In FROM, a value that is a row would become columns. */
+const valuesSql = (call: string, input: string | null) => `select ${call} as "value"${input ? ` from ${input}` : ''}`;
+
+/** Values have no columns to select, filter or order by. */
+const valuesOnly = ({ returnsSet }: Routine, { limit, offset }: Level): Level => ({
+  select: [],
+  where: [],
+  order: [],
+  limit: returnsSet ? limit : null,
+  offset: returnsSet ? offset : 0,
+});
+
+function callBodySql(routine: Routine, media: RowsMedia): string {
+  if (routine.returnsVoid) return 'max(null::text)';
+  if (returnsScalars(routine)) return scalarBodySql(media, routine.returnsSet, answersBytes(routine, media));
+  if (routine.returnsSet || media.kind !== 'json') return bodySql(media);
+  // A filter may have removed the only row.
+  return `coalesce(${bodySql({ ...media, kind: 'object' })}, 'null')`;
 }
 
 export function planCallExport(catalog: Catalog, routine: Routine, query: Query, args: CallArguments): Statement {
   const params = new Params();
-  const { call, from } = callSql(routine, args, params);
+  const context = planContext(catalog, params, null);
+  const { call, from: input } = callSql(routine, args, params);
+  const alias = context.alias(routine.name);
+  const source = sourceOf(catalog, routine, alias);
   if (returnsScalars(routine)) {
-    return { text: `select ${call} as "value"${from ? ` from ${from}` : ''}`, params: params.values };
+    const { limit } = planLevel(context, valuesOnly(routine, query), source);
+    return { text: `${valuesSql(call, input)}${limit}`, params: params.values };
   }
-  const relation = routine.resultRelation
-    ? (catalog.relation(routine.resultRelation.schema, routine.resultRelation.name) ?? null)
-    : null;
-  const level = planLevel(planContext(catalog, params, null), query, sourceOf(routine, relation));
-  return {
-    text: selectSql(level, `${from ? `${from}, lateral ` : ''}${call} as ${identifier(routine.name)}`),
-    params: params.values,
-  };
+  const rows = `${input ? `${input}, lateral ` : ''}${call} as ${identifier(alias)}`;
+  return { text: selectSql(planLevel(context, query, source), rows), params: params.values };
 }
 
-const sourceOf = ({ name, resultColumns }: Routine, relation: Relation | null): Source => ({
-  alias: name,
-  relation,
-  columns: resultColumns ?? [],
-});
+function sourceOf(catalog: Catalog, { name, resultColumns, resultRelation: of }: Routine, alias: string): Source {
+  const relation = of ? (catalog.relation(of.schema, of.name) ?? null) : null;
+  return { alias, label: name, relation, columns: resultColumns ?? [] };
+}
 
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>
   media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);

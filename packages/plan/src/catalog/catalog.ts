@@ -10,6 +10,8 @@ export interface Column {
   readonly name: string;
   /** Valid in SQL, as format_type prints it: `integer`, `character varying(80)`, `public.mood[]`. */
   readonly type: string;
+  /** json or jsonb, or a domain over one of them. */
+  readonly isJson: boolean;
   readonly nullable: boolean;
   readonly hasDefault: boolean;
   readonly defaultSql: string | null;
@@ -29,6 +31,8 @@ export interface Relation {
   readonly columns: ReadonlyMap<string, Column>;
   /** The primary key. A view has the key of the table that it reads, if it shows all columns of the key. */
   readonly primaryKey: readonly string[];
+  /** The primary key where no two rows have the same and none is null: not in a view of a join, nor with inheritance. */
+  readonly uniqueKey: readonly string[];
   readonly rowSecurity: boolean;
   /**
    * Roles from which row-level security hides no row of the relation or of those that its view reads: a policy of theirs is

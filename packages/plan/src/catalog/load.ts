@@ -10,8 +10,9 @@ import {
   type Routine,
   refKey,
 } from './catalog.ts';
-import { type ForeignKeyRow, findRelationships, type RowFunction, type ViewColumnRow } from './relationships.ts';
+import { type ForeignKeyRow, findRelationships, type RowFunction } from './relationships.ts';
 import * as statements from './statements.ts';
+import { readViewColumns, type TableKey, type ViewColumns } from './view-columns.ts';
 
 const KINDS: Readonly<Record<string, RelationKind>> = {
   r: 'table',
@@ -26,11 +27,11 @@ let version = 0;
 
 export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
-  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, typeRows, hidingRows, shadows] =
+  const [relationRows, keyRows, views, routineRows, roleRows, zoneRows, typeRows, hidingRows, shadows] =
     await Promise.all([
       pool.query(statements.RELATIONS, exposed),
       pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
-      pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
+      readViewColumns(pool, schemas),
       pool.query(statements.ROUTINES, exposed),
       pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
       pool.query<{ name: string }>(statements.TIME_ZONES),
@@ -46,8 +47,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
   for (const row of relationRows) {
     const relation = toRelation(
       row as RelationRow,
-      viewRows,
-      relationRows as unknown as RelationRow[],
+      views,
       computed.get(refKey(row as RelationRow)) ?? NO_COLUMNS,
       visible.get((row as RelationRow).oid) ?? 'everyone',
     );
@@ -69,7 +69,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     }
   }
 
-  const relationships = findRelationships(keyRows, viewRows, rowFunctions, relations);
+  const relationships = findRelationships(keyRows, views.columns, rowFunctions, relations);
   version += 1;
   return {
     version,
@@ -103,6 +103,7 @@ interface RelationRow {
   deletable: boolean;
   columns: Column[];
   primary_key: string[];
+  has_children: boolean;
 }
 
 interface HidingRow {
@@ -137,8 +138,7 @@ function computedColumns(routines: readonly RoutineRow[]): Map<string, Map<strin
 
 function toRelation(
   row: RelationRow,
-  viewColumns: readonly ViewColumnRow[],
-  all: readonly RelationRow[],
+  views: ViewColumns,
   computed: ReadonlyMap<string, ComputedColumn>,
   allVisibleTo: Relation['allVisibleTo'],
 ): Relation {
@@ -149,8 +149,7 @@ function toRelation(
     oid: Number(row.oid),
     kind,
     columns: new Map(row.columns.map((column) => [column.name, Object.freeze(column)])),
-    primaryKey:
-      kind === 'view' || kind === 'materialized view' ? viewPrimaryKey(row, viewColumns, all) : row.primary_key,
+    ...relationKeys(row, views),
     rowSecurity: row.row_security,
     allVisibleTo,
     insertTriggers: row.insert_triggers,
@@ -164,19 +163,27 @@ function toRelation(
   });
 }
 
-function viewPrimaryKey(
-  view: RelationRow,
-  viewColumns: readonly ViewColumnRow[],
-  all: readonly RelationRow[],
-): readonly string[] {
-  const shown = viewColumns.filter((c) => c.view_schema === view.schema && c.view_name === view.name);
-  for (const table of all) {
-    if (table.primary_key.length === 0) continue;
-    const ofTable = shown.filter((c) => c.table_schema === table.schema && c.table_name === table.name);
-    const key = table.primary_key.map((column) => ofTable.find((c) => c.table_column === column)?.view_column);
-    if (key.every((column) => column !== undefined)) return key as string[];
+function relationKeys(
+  row: RelationRow,
+  { columns, rowsOf, keys }: ViewColumns,
+): Pick<Relation, 'primaryKey' | 'uniqueKey'> {
+  // Rows of children of an inheriting table may have the key of a row of the table.
+  if (row.kind !== 'v' && row.kind !== 'm') {
+    return { primaryKey: row.primary_key, uniqueKey: row.has_children ? [] : row.primary_key };
   }
-  return [];
+  const shown = columns.filter((c) => c.view_schema === row.schema && c.view_name === row.name);
+  const shownKey = (table: TableKey | undefined): readonly string[] => {
+    const key = (table?.primary_key ?? []).map(
+      (column) => shown.find((c) => c.table_oid === table?.oid && c.table_column === column)?.view_column,
+    );
+    return key.every((column) => column !== undefined) ? (key as string[]) : [];
+  };
+  const table = keys.get(rowsOf.get(row.oid) ?? '');
+  const tables = new Set(shown.map((c) => c.table_oid));
+  return {
+    primaryKey: [...tables].map((oid) => shownKey(keys.get(oid))).find((key) => key.length > 0) ?? [],
+    uniqueKey: table?.has_children ? [] : shownKey(table),
+  };
 }
 
 interface RoutineRow {
@@ -189,7 +196,6 @@ interface RoutineRow {
   comment: string | null;
   args: Argument[];
   out_columns: string[] | null;
-  return_typtype: string;
   composite_columns: string[] | null;
   relation_schema: string | null;
   relation_name: string | null;
@@ -207,8 +213,7 @@ function toRoutine(row: RoutineRow): Routine {
     returnType: row.return_type,
     returnsSet: row.returns_set,
     returnsVoid: row.returns_void,
-    // A single OUT argument makes the function return that type, not a record.
-    resultColumns: row.composite_columns ?? (row.return_type === 'record' ? row.out_columns : null),
+    resultColumns: row.composite_columns ?? row.out_columns,
     resultRelation,
     volatility: VOLATILITIES[row.volatility],
     comment: row.comment,

@@ -24,6 +24,7 @@ export interface ViewColumnRow {
   view_schema: string;
   view_name: string;
   view_column: string;
+  table_oid: string;
   table_schema: string;
   table_name: string;
   table_column: string;

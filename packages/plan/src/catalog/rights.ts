@@ -32,7 +32,7 @@ select n.nspname as schema, c.relname as name, has_table_privilege(c.oid, 'delet
  */
 const FUNCTIONS = `
 select n.nspname as schema, p.proname as name,
-       coalesce((select json_agg(format_type(u.type, null) order by u.ord)
+       coalesce((select json_agg(format_type(u.type, -1) order by u.ord)
                    from unnest(p.proargtypes::oid[]) with ordinality as u(type, ord)), '[]') as args
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
  where n.nspname = any ($1) and p.prokind = 'f' and has_schema_privilege(n.oid, 'usage')

@@ -1,5 +1,11 @@
 /** Queries on Postgres's catalogs. $1 is the list of exposed schemas. */
 
+const HAS_CHILDREN = `c.relkind = 'r' and exists (select from pg_inherits i where i.inhparent = c.oid)`;
+const PRIMARY_KEY = `coalesce((
+  select json_agg(a.attname order by k.ord)
+    from pg_constraint p, unnest(p.conkey) with ordinality as k(attnum, ord), pg_attribute a
+   where p.conrelid = c.oid and p.contype = 'p' and a.attrelid = c.oid and a.attnum = k.attnum), '[]')`;
+
 export const RELATIONS = `
 select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relkind as kind, c.relrowsecurity as row_security,
        (c.relhasrules or exists (select from pg_trigger g where not g.tgisinternal and g.tgtype & 4 = 4 and g.tgenabled <> 'D'
@@ -30,7 +36,10 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
          select json_agg(json_build_object(
                   'name', a.attname,
                   'type', format_type(a.atttypid, a.atttypmod),
-                  'nullable', not (a.attnotnull or (t.typtype = 'd' and t.typnotnull)),
+                  'isJson', coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype),
+                  'nullable', not (c.relkind in ('r','p') and (t.typtype = 'd' and t.typnotnull
+                     or a.attnotnull and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'
+                                                        and k.conkey = array[a.attnum] and not k.convalidated))),
                   'hasDefault', a.atthasdef or a.attidentity <> '' or t.typdefault is not null,
                   'defaultSql', case
                      when a.attidentity <> '' then format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))
@@ -42,10 +51,7 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
                 ) order by a.attnum)
            from pg_attribute a join pg_type t on t.oid = a.atttypid
           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
-       coalesce((
-         select json_agg(a.attname order by k.ord)
-           from pg_constraint p, unnest(p.conkey) with ordinality as k(attnum, ord), pg_attribute a
-          where p.conrelid = c.oid and p.contype = 'p' and a.attrelid = c.oid and a.attnum = k.attnum), '[]') as primary_key
+       ${HAS_CHILDREN} as has_children, ${PRIMARY_KEY} as primary_key
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r','v','m','f','p')
    and n.nspname = any ($1)
@@ -80,49 +86,28 @@ select k.conname as constraint, fn.nspname as from_schema, f.relname as from_nam
  where k.contype = 'f' and k.conparentid = 0
  order by k.conname, fn.nspname, f.relname`;
 
-/**
- * The view's rewritten target list (resorigtbl and resorigcol of pg_node_tree) leads to the columns of tables, as in
- * PostgREST.
- */
-export const VIEW_COLUMNS = `
-with recursive views as (
-  select c.oid, n.nspname as schema, c.relname as name, r.ev_action::text as action
-    from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace
-    join pg_rewrite r on r.ev_class = c.oid and r.rulename = '_RETURN'
-   where c.relkind in ('v','m') and n.nspname not in ('pg_catalog','information_schema')
-), targets as (
-  -- Each target entry of the outermost query; those of subqueries nest deeper and have no resname of the view's columns.
-  select v.oid, v.schema, v.name, e.entry
-    from views v, regexp_split_to_table(v.action, '{TARGETENTRY ') with ordinality as e(entry, ord)
-   where e.ord > 1
-), origins as (
-  select oid as view_oid, schema, name,
-         (regexp_match(entry, ':resno (\\d+)'))[1]::int as resno,
-         (regexp_match(entry, ':resorigtbl (\\d+)'))[1]::oid as source_oid,
-         (regexp_match(entry, ':resorigcol (\\d+)'))[1]::int as source_col
-    from targets
-), direct as (
-  select o.view_oid, a.attname as view_column, o.source_oid, o.source_col
-    from origins o
-    join pg_attribute a on a.attrelid = o.view_oid and a.attnum = o.resno and not a.attisdropped
-   where o.source_oid <> 0
-), resolved as (
-  select view_oid, view_column, source_oid, source_col, 1 as depth from direct
-  union
-  select r.view_oid, r.view_column, d.source_oid, d.source_col, r.depth + 1
-    from resolved r
-    join pg_attribute a on a.attrelid = r.source_oid and a.attnum = r.source_col
-    join direct d on d.view_oid = r.source_oid and d.view_column = a.attname
-   where r.depth < 10
-)
-select distinct vn.nspname as view_schema, vc.relname as view_name, r.view_column,
-       sn.nspname as table_schema, sc.relname as table_name, sa.attname as table_column
-  from resolved r
-  join pg_class vc on vc.oid = r.view_oid join pg_namespace vn on vn.oid = vc.relnamespace
-  join pg_class sc on sc.oid = r.source_oid join pg_namespace sn on sn.oid = sc.relnamespace
-  join pg_attribute sa on sa.attrelid = r.source_oid and sa.attnum = r.source_col
- where vn.nspname = any ($1) and sc.relkind in ('r','p','f')`;
+/** The definitions of views, as trees that view-columns.ts reads. */
+export const VIEW_TREES = `
+select c.oid::int8::text as oid, r.ev_action::text as tree
+  from pg_class c join pg_rewrite r on r.ev_class = c.oid and r.rulename = '_RETURN'
+ where c.relkind in ('v','m') and c.oid >= 16384`;
+
+/** The primary keys of tables that views show, which need not be in an exposed schema. $1 is a list of oids. */
+export const TABLE_KEYS = `
+select c.oid::int8::text as oid, ${HAS_CHILDREN} as has_children, ${PRIMARY_KEY} as primary_key
+  from pg_class c where c.oid = any ($1::int8[]::oid[])`;
+
+/** $2 to $5: numbers of columns of views, and of the columns of tables that they show. */
+export const VIEW_COLUMN_NAMES = `
+select vn.nspname as view_schema, vc.relname as view_name, va.attname as view_column,
+       sc.oid::int8::text as table_oid, sn.nspname as table_schema, sc.relname as table_name, sa.attname as table_column
+  from unnest($2::int8[], $3::int2[], $4::int8[], $5::int2[]) with ordinality as o(view_oid, view_col, source_oid, source_col, ord)
+  join pg_class vc on vc.oid = o.view_oid::oid join pg_namespace vn on vn.oid = vc.relnamespace
+  join pg_class sc on sc.oid = o.source_oid::oid join pg_namespace sn on sn.oid = sc.relnamespace
+  join pg_attribute va on va.attrelid = vc.oid and va.attnum = o.view_col and not va.attisdropped
+  join pg_attribute sa on sa.attrelid = sc.oid and sa.attnum = o.source_col and not sa.attisdropped
+ where vn.nspname = any ($1) and sc.relkind in ('r','p','f')
+ order by o.ord`;
 
 export const ROUTINES = `
 select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.proretset as returns_set,
@@ -131,7 +116,7 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
        coalesce((
          select json_agg(json_build_object(
                   'name', coalesce(p.proargnames[g.ord], ''),
-                  'type', format_type(g.type, null),
+                  'type', format_type(g.type, -1),
                   'hasDefault', g.input_ord > p.pronargs - p.pronargdefaults,
                   'variadic', g.mode = 'v') order by g.ord)
            from (select u.type, u.ord, coalesce(p.proargmodes[u.ord], 'i') as mode,
@@ -140,9 +125,8 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
           where g.mode in ('i','b','v')), '[]') as args,
        (select json_agg(coalesce(nullif(p.proargnames[u.ord], ''), 'column' || u.ord) order by u.ord)
           from unnest(p.proargmodes) with ordinality as u(mode, ord) where u.mode in ('o','b','t')) as out_columns,
-       rt.typtype as return_typtype,
        (select json_agg(a.attname order by a.attnum) from pg_attribute a
-         where a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
+         where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
        rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
        p.prorows as rows_estimate,
        (select json_build_object('schema', an.nspname, 'name', ac.relname)
@@ -151,7 +135,9 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
          where p.pronargs = 1 and at.oid = p.proargtypes[0]) as takes_row_of
   from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace
-  join pg_type rt on rt.oid = p.prorettype
+  join pg_type dt on dt.oid = p.prorettype
+  -- A domain over a row type is that row.
+  join pg_type rt on rt.oid = coalesce(nullif(dt.typbasetype, 0), dt.oid)
   left join pg_class rc on rc.oid = rt.typrelid and rt.typrelid <> 0 and rc.relkind <> 'c'
   left join pg_namespace rn on rn.oid = rc.relnamespace
  where p.prokind = 'f' and n.nspname = any ($1)

@@ -4,14 +4,15 @@
  */
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
-import { countSql, planContext, type ReadOptions } from '../read/read.ts';
+import { countSql, type ReadOptions } from '../read/read.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { bodySql } from '../sql/body.ts';
+import { fromSql, planContext, rootSource } from '../sql/context.ts';
 import { fieldSql, type Source } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
 import { selectSql } from '../sql/level-sql.ts';
 import { pageFirstSql } from '../sql/page-first.ts';
-import { identifier, Params, qualified } from '../sql/params.ts';
+import { identifier, Params } from '../sql/params.ts';
 import type { KeysetValues } from './cursor.ts';
 import type { KeysetOrder, KeysetTerm } from './order.ts';
 
@@ -37,9 +38,10 @@ export function planKeyset(
   const rows = Math.min(query.limit ?? options.maxRows, options.maxRows);
   const wanted: Query = { ...query, order: order.order, limit: rows + 1 };
   // The select list names each column, because the response must not contain those of the key.
-  const source: Source = { alias: relation.name, relation, hasMore: true };
-  const level = planLevel(planContext(catalog, params, Math.max(options.maxRows, rows + 1)), wanted, source);
-  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  const context = planContext(catalog, params, Math.max(options.maxRows, rows + 1));
+  const source = { ...rootSource(context, relation), hasMore: true };
+  const level = planLevel(context, wanted, source);
+  const from = fromSql(source);
   const total = options.exactCount ? countSql(level, from) : 'null::int8';
   const keys = order.terms.map(({ field }) => ({
     name: '',
@@ -49,16 +51,16 @@ export function planKeyset(
   const named = [...level.outputs, ...keys].map((output, i) => ({ ...output, name: `c${i + 1}` }));
   const where = after === null ? level.where : [...level.where, afterSql(source, order.terms, after, params)];
   const paged = { ...level, outputs: named, where };
-  const select = pageFirstSql(catalog, relation, wanted, paged, from) ?? selectSql(paged, from);
-  const shown = level.outputs.map((output, i) => `"c${i + 1}" as ${identifier(output.name)}`).join(', ') || '1';
+  const select = pageFirstSql(catalog, source, wanted, paged) ?? selectSql(paged, from);
+  const shown = level.outputs.map((output, i) => `"_page"."c${i + 1}" as ${identifier(output.name)}`).join(', ');
   const values = keys.map((_, i) => `"c${level.outputs.length + i + 1}"`).join(', ');
   const limit = `${params.bind(String(rows))}::int8`;
   const last = `(select json_build_array(${values})::text from "_page" where "_n" = ${limit} and exists (select from "_page" where "_n" > ${limit}))`;
   return {
     text:
       `with "_page" as materialized (select *, row_number() over () as "_n" from (${select}) as "_rows") ` +
-      `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total, ${last} as last ` +
-      `from (select ${shown} from "_page" where "_n" <= ${limit} order by "_n") as "_t"`,
+      `select ${bodySql(options.media)} as body, count("_t".*) as rows, ${total} as total, ${last} as last ` +
+      `from (select ${shown} from "_page" where "_page"."_n" <= ${limit} order by "_page"."_n") as "_t"`,
     params: params.values,
   };
 }

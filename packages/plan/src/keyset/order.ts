@@ -23,9 +23,12 @@ export interface KeysetOrder {
 const BY_OFFSET = 'Page by limit and offset.';
 
 export function keysetOrder(relation: Relation, query: Level): KeysetOrder {
-  const key = relation.primaryKey;
+  const key = relation.uniqueKey;
   if (key.length === 0) {
-    throw errors.KEYSET({ reason: `${relation.name} has no primary key to tell its rows apart`, hint: BY_OFFSET });
+    throw errors.KEYSET({
+      reason: `${relation.name} has no key that is proven to tell its rows apart`,
+      hint: BY_OFFSET,
+    });
   }
   if (query.offset > 0) {
     throw errors.KEYSET({

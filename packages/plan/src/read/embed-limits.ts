@@ -48,5 +48,5 @@ function findsOneRow(relation: Relation, { where }: Level): boolean {
     if (condition.kind !== 'compare' || condition.op !== 'eq' || condition.negate) continue;
     if (condition.quantifier === null && condition.field.json.length === 0) fixed.add(condition.field.name);
   }
-  return relation.primaryKey.length > 0 && relation.primaryKey.every((column) => fixed.has(column));
+  return relation.uniqueKey.length > 0 && relation.uniqueKey.every((column) => fixed.has(column));
 }

@@ -27,7 +27,7 @@ export function primaryKeySelectSql(
     if (!negate && quantifier === null && field.json.length === 0) fixed.add(field.name);
   }
   if (!relation.primaryKey.every((column) => fixed.has(column))) return null;
-  return `${media.nullsStripped ? rowSql(media) : 'row_to_json("_t")'}::text as body`;
+  return `${media.nullsStripped ? rowSql(media) : 'row_to_json("_t".*)'}::text as body`;
 }
 
 export function joinRows(rows: readonly AnswerRow[]): AnswerRow {

@@ -2,10 +2,11 @@ import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql } from '../sql/body.ts';
+import { fromSql, planContext, rootSource } from '../sql/context.ts';
 import { planLevel } from '../sql/level.ts';
-import { type LevelSql, type PlanContext, selectSql } from '../sql/level-sql.ts';
+import { type LevelSql, selectSql } from '../sql/level-sql.ts';
 import { pageFirstSql } from '../sql/page-first.ts';
-import { identifier, Params, qualified } from '../sql/params.ts';
+import { Params } from '../sql/params.ts';
 import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
@@ -13,20 +14,6 @@ export interface ReadOptions {
   exactCount: boolean;
   countLimit?: number | null;
   maxRows: number | null;
-}
-
-export function planContext(catalog: Catalog, params: Params, maxRows: number | null): PlanContext {
-  let next = 0;
-  return {
-    catalog,
-    params,
-    maxRows,
-    // Postgres cuts identifiers at 63 bytes, and must not cut off the number.
-    alias: (base) => {
-      next += 1;
-      return `${Buffer.from(base).subarray(0, 40).toString().replaceAll('\ufffd', '')}_${next}`;
-    },
-  };
 }
 
 /** `head` and `tail` are the general form in two parts, between which columns can be added. `text` may have another form. */
@@ -39,12 +26,12 @@ export interface ReadPlan extends Statement {
 export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): ReadPlan {
   const params = new Params();
   const context = planContext(catalog, params, options.maxRows);
-  const source = { alias: relation.name, relation };
+  const source = rootSource(context, relation);
   const level = planLevel(context, query, source);
-  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  const from = fromSql(source);
   const total = options.exactCount ? countSql(level, from, options.countLimit) : 'null::int8';
-  const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
-  const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
+  const head = `select ${bodySql(options.media)} as body, count("_t".*) as rows, ${total} as total`;
+  const select = pageFirstSql(catalog, source, query, level) ?? selectSql(level, from);
   const tail = ` from (${select}) as "_t"`;
   const apart = primaryKeySelectSql(relation, query, options.media, options.exactCount);
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
@@ -54,8 +41,8 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
 export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
   const counted: LevelSql = {
     ...level,
-    outputs: level.groupBy ? level.outputs : [],
-    joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters),
+    outputs: level.aggregates ? level.outputs : [],
+    joins: level.aggregates ? level.joins : level.joins.filter((join) => join.filters),
     orderBy: '',
     limit: limit === null ? '' : ` limit ${limit}`,
   };
@@ -65,7 +52,8 @@ export function countSql(level: LevelSql, from: string, limit: number | null = n
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
   const params = new Params();
   const all: Query = { ...query, order: [], limit: null, offset: 0 };
-  const level = planLevel(planContext(catalog, params, null), all, { alias: relation.name, relation });
-  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
-  return { text: `explain (format json) ${selectSql(level, from)}`, params: params.values, prepare: false };
+  const context = planContext(catalog, params, null);
+  const source = rootSource(context, relation);
+  const level = planLevel(context, all, source);
+  return { text: `explain (format json) ${selectSql(level, fromSql(source))}`, params: params.values, prepare: false };
 }

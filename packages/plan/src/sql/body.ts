@@ -1,4 +1,7 @@
-/** Postgres renders the rows as one text, so that the gateway never parses a row. */
+/**
+ * Postgres renders the rows as one text, so that the gateway never parses a row. A row is written `"_t".*`: a bare
+ * `"_t"` would be a column, where the rows have one of that name.
+ */
 import type { RowsMedia } from '@tidemark/query';
 
 export function bodySql(media: RowsMedia): string {
@@ -8,9 +11,9 @@ export function bodySql(media: RowsMedia): string {
     case 'csv':
       return csvSql;
     case 'ndjson':
-      return `coalesce(string_agg(row_to_json("_t")::text || e'\\n', ''), '')`;
+      return `coalesce(string_agg(row_to_json("_t".*)::text || e'\\n', ''), '')`;
     case 'geojson':
-      return `json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(st_asgeojson("_t")::json), '[]'))::text`;
+      return `json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(st_asgeojson("_t".*)::json), '[]'))::text`;
     default:
       return `coalesce(json_agg(${rowSql(media)}), '[]')::text`;
   }
@@ -32,7 +35,7 @@ export function boundedBodySql(share = '1'): string {
 
 export const LONG_ANSWER = 'tidemark_answer_bytes:';
 
-export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
+export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t".*))' : '"_t".*');
 
 /**
  * The rows are written as a record without its parentheses. A record doubles its backslashes, which have no meaning
@@ -40,9 +43,9 @@ export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_n
  */
 const csvSql = `coalesce(
   (select string_agg(case when key ~ '[",\\n\\r]' then '"' || replace(key, '"', '""') || '"' else key end, ',' order by ord)
-     from json_object_keys((json_agg("_t") -> 0)) with ordinality as keys(key, ord))
+     from json_object_keys((json_agg("_t".*) -> 0)) with ordinality as keys(key, ord))
   || e'\\n'
-  || string_agg(replace(substring("_t"::text, 2, length("_t"::text) - 2), e'\\\\\\\\', e'\\\\'), e'\\n'), '')`;
+  || string_agg(replace(substring(("_t".*)::text, 2, length(("_t".*)::text) - 2), e'\\\\\\\\', e'\\\\'), e'\\n'), '')`;
 
 export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean): string {
   const value = '"_t"."value"';

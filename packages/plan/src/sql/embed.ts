@@ -2,82 +2,144 @@ import type { Embed, Field, Level } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
-import { aggregateSql, fieldSql, outputName, plainValueSql, type Source, typedRowSql } from './fields.ts';
-import { type EmbedJoin, type LevelSql, type Output, type PlanContext, selectSql } from './level-sql.ts';
+import { aggregateOutput, fieldSql, type Source, typedRowSql } from './fields.ts';
+import { type EmbedJoin, type LevelSql, type LevelUse, type Output, type PlanContext, selectSql } from './level-sql.ts';
 import { columnOf, identifier, qualified } from './params.ts';
+
+type PlanLevel = (context: PlanContext, level: Level, source: Source, use: LevelUse) => LevelSql;
 
 /** `planLevel` (level.ts) plans the embedded level, which may have embeds of its own. */
 export function planEmbed(
   context: PlanContext,
   embed: Embed,
   parent: Source,
-  grouped: boolean,
-  planLevel: (context: PlanContext, level: Level, source: Source) => LevelSql,
+  use: Pick<LevelUse, 'grouped' | 'hoists'>,
+  planLevel: PlanLevel,
 ): EmbedJoin {
   if (!parent.relation) {
-    throw postgrest.PGRST200({ parent: parent.alias, child: embed.name, schema: '' });
+    throw postgrest.PGRST200({ parent: parent.label ?? parent.alias, child: embed.name, schema: '' });
   }
   const relationship = findRelationship(context.catalog, parent.relation, embed);
   const relation = relationOf(context, relationship.to, parent.relation, embed);
   const child: Source = { alias: context.alias(embed.name), relation };
   const lateral = context.alias(`${embed.name}_row`);
   const { from, where } = related(context, relationship, parent, child);
-  const hoisted = embed.spread && relationship.toOne ? hoistAggregates(context, embed, child, lateral) : undefined;
-  const level = planLevel(context, hoisted?.inner ?? embed, child);
-  const outputs = hoisted ? [...level.outputs, ...hoisted.values] : level.outputs;
-  const select = selectSql({ ...level, outputs }, from, where);
-  const shared = { name: embed.alias ?? embed.name, relationship, filters: embed.join === 'inner' };
-  const shows = embed.select.length > 0;
-  const row = identifier(lateral);
-
-  if (relationship.toOne) {
-    const asJson = grouped ? `to_jsonb(${row}.*)` : `row_to_json(${row}.*)`;
-    return {
-      ...shared,
-      sql: `${embed.join === 'inner' ? 'inner' : 'left'} join lateral (${select}) as ${row} on true`,
-      outputs: !shows
-        ? []
-        : embed.spread
-          ? [...spreadOutputs(level.outputs, relation, lateral), ...(hoisted?.outputs ?? [])]
-          : [{ name: shared.name, sql: asJson, aggregated: false }],
-      isNull: `${row} is not distinct from null`,
-    };
+  const join = { embed, relationship, lateral, kind: embed.join === 'inner' ? 'inner' : 'left' };
+  if (!relationship.toOne) {
+    const level = planLevel(context, embed, child, { expands: embed.spread });
+    return toManyJoin(join, level, (named) => selectSql(named, from, where), use.grouped === true);
   }
+  const single = hasOneRow(relationship, relation) ? 'proven' : 'first';
+  const level = planLevel(context, embed, child, {
+    single,
+    ...(embed.spread && { expands: true, grouped: use.grouped === true, hoists: true }),
+  });
+  return toOneJoin(context, join, level, (named) => selectSql(named, from, where), use);
+}
 
-  const names = embed.spread ? expandedNames(level.outputs, relation) : [lateral];
-  const aggregates = names
-    .map((name) => {
-      const value = embed.spread ? columnOf(lateral, name) : row;
-      return `json_agg(${value}) as ${identifier(name)}`;
-    })
-    .join(', ');
-  const first = columnOf(lateral, names[0] ?? lateral);
-  const empty = (column: string) => (grouped ? `coalesce(${column}::jsonb, '[]')` : `coalesce(${column}, '[]')`);
+interface Join {
+  readonly embed: Embed;
+  readonly relationship: Relationship;
+  readonly lateral: string;
+  readonly kind: string;
+}
+
+type Select = (level: LevelSql) => string;
+
+/** The columns of a spread are numbered in the join, because their names may be equal. */
+const numbered = (level: LevelSql): LevelSql => ({
+  ...level,
+  outputs: level.outputs.map((output, i) => ({ ...output, name: `c${i + 1}` })),
+});
+
+function toOneJoin(
+  context: PlanContext,
+  { embed, relationship, lateral, kind }: Join,
+  level: LevelSql,
+  select: Select,
+  { grouped, hoists }: Pick<LevelUse, 'grouped' | 'hoists'>,
+): EmbedJoin {
+  const row = `${identifier(lateral)}.*`;
+  const name = embed.alias ?? embed.name;
+  const columns = level.outputs.map((_, i) => columnOf(lateral, `c${i + 1}`));
+  const spread = () =>
+    level.outputs.map((output, i): Output => {
+      const value = columns[i] as string;
+      if (output.hoisted) return aggregateOutput(context, output.hoisted, value, { hoists: hoists === true });
+      return { name: output.name, sql: value, aggregated: false };
+    });
+  const object = () => [{ name, sql: `${grouped ? 'to_jsonb' : 'row_to_json'}(${row})`, aggregated: false }];
   return {
-    ...shared,
-    sql: `${embed.join === 'inner' ? 'inner' : 'left'} join lateral (select ${aggregates} from (${select}) as ${row}) as ${row} on ${embed.join === 'inner' ? `${first} is not null` : 'true'}`,
-    outputs: !shows
-      ? []
-      : embed.spread
-        ? names.map((name) => ({ name, sql: empty(columnOf(lateral, name)), aggregated: false }))
-        : [{ name: shared.name, sql: empty(first), aggregated: false }],
-    isNull: `${first} is null`,
+    name,
+    relationship,
+    filters: kind === 'inner',
+    sql: `${kind} join lateral (${select(embed.spread ? numbered(level) : level)}) as ${identifier(lateral)} on true`,
+    outputs: embed.select.length === 0 ? [] : embed.spread ? spread() : object(),
+    isNull: `${row} is not distinct from null`,
+    columnOf: (field) =>
+      embed.spread ? columns[level.outputs.findIndex(({ field: of }) => of && sameField(of, field))] : undefined,
   };
 }
 
+function toManyJoin(
+  { embed, relationship, lateral, kind }: Join,
+  level: LevelSql,
+  select: Select,
+  grouped: boolean,
+): EmbedJoin {
+  const row = identifier(lateral);
+  const name = embed.alias ?? embed.name;
+  const shown = embed.select.length === 0 ? [] : embed.spread ? level.outputs.map((output) => output.name) : [name];
+  // The first column is null where there is no row.
+  const values =
+    shown.length === 0
+      ? ['nullif(count(*), 0)']
+      : shown.map((_, i) => `json_agg(${embed.spread ? columnOf(lateral, `c${i + 1}`) : `${row}.*`})`);
+  const list = values.map((value, i) => `${value} as "c${i + 1}"`).join(', ');
+  const first = columnOf(lateral, 'c1');
+  const empty = (column: string) => (grouped ? `coalesce(${column}::jsonb, '[]')` : `coalesce(${column}, '[]')`);
+  return {
+    name,
+    relationship,
+    filters: kind === 'inner',
+    sql: `${kind} join lateral (select ${list} from (${select(embed.spread ? numbered(level) : level)}) as ${row}) as ${row} on ${kind === 'inner' ? `${first} is not null` : 'true'}`,
+    outputs: shown.map((output, i) => ({
+      name: output,
+      sql: empty(columnOf(lateral, `c${i + 1}`)),
+      aggregated: false,
+    })),
+    isNull: `${first} is null`,
+    columnOf: () => undefined,
+  };
+}
+
+/** A function, a view or an inheriting table may have several rows where the key has one. */
+function hasOneRow({ kind }: Relationship, { kind: of, primaryKey, uniqueKey }: Relation): boolean {
+  if (kind === 'computed') return false;
+  return uniqueKey.length > 0 || (primaryKey.length === 0 && of !== 'view' && of !== 'materialized view');
+}
+
+/** Returns the value of the related row that the embed shows: its filters hold for the order, too. */
 export function relatedValueSql(
   context: PlanContext,
+  embed: Embed,
   relationship: Relationship,
   parent: Source,
   field: Field,
+  planLevel: PlanLevel,
 ): string {
   const child: Source = {
     alias: context.alias(relationship.to.name),
     relation: context.catalog.relation(relationship.to.schema, relationship.to.name) ?? null,
   };
   const { from, where } = related(context, relationship, parent, child);
-  return `(select ${fieldSql(child, field)} from ${from}${where.length ? ` where ${where.join(' and ')}` : ''} limit 1)`;
+  const level = planLevel(context, { ...embed, order: [] }, child, { single: 'first', hoists: true });
+  const value = { name: 'value', sql: fieldSql(child, field), aggregated: false };
+  return `(${selectSql({ ...level, outputs: [value], joins: level.joins.filter(({ filters }) => filters) }, from, where)})`;
 }
+
+const sameField = (a: Field, b: Field): boolean =>
+  a.name === b.name && JSON.stringify(a.json) === JSON.stringify(b.json);
 
 function related(context: PlanContext, relationship: Relationship, parent: Source, child: Source) {
   const target = `${qualified(relationship.to)} as ${identifier(child.alias)}`;
@@ -121,38 +183,4 @@ function relationOf(context: PlanContext, ref: RelationRef, parent: Relation, em
   const relation = context.catalog.relation(ref.schema, ref.name);
   if (!relation) throw postgrest.PGRST200({ parent: parent.name, child: embed.name, schema: refKey(ref) });
   return relation;
-}
-
-function spreadOutputs(outputs: readonly Output[], relation: Relation, lateral: string): Output[] {
-  return expandedNames(outputs, relation).map((name) => ({
-    name,
-    sql: columnOf(lateral, name),
-    aggregated: false,
-  }));
-}
-
-function expandedNames(outputs: readonly Output[], relation: Relation): string[] {
-  return outputs.flatMap((output) => (output.name === '*' ? [...relation.columns.keys()] : [output.name]));
-}
-
-/** Aggregates in a spread of a to-one embed belong to the parent: the join returns the values, and the parent aggregates them. */
-function hoistAggregates({ catalog }: PlanContext, embed: Embed, child: Source, lateral: string) {
-  const values: Output[] = [];
-  const outputs: Output[] = [];
-  for (const item of embed.select) {
-    if (item.kind !== 'count' && !(item.kind === 'column' && item.aggregate)) continue;
-    const hidden = `aggregate_${values.length + 1}`;
-    const value = item.kind === 'count' ? '1' : plainValueSql(catalog, child, item);
-    values.push({ name: hidden, sql: value, aggregated: false });
-    outputs.push({
-      name: outputName(item),
-      sql: aggregateSql(catalog, item, columnOf(lateral, hidden)),
-      aggregated: true,
-    });
-  }
-  const inner: Embed = {
-    ...embed,
-    select: embed.select.filter((item) => item.kind !== 'count' && !(item.kind === 'column' && item.aggregate)),
-  };
-  return { values, outputs, inner };
 }

@@ -2,11 +2,14 @@ import { type Field, jsonPathSql, type SelectColumn, type SelectCount } from '@t
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { unknownColumn } from '../catalog/suggestions.ts';
 import { postgrest } from '../errors.ts';
+import type { LevelUse, Output, PlanContext } from './level-sql.ts';
 import { columnOf, identifier, literal, qualified } from './params.ts';
 
 /** The source of a level's rows: a relation, or a statement whose columns only Postgres knows. */
 export interface Source {
   readonly alias: string;
+  /** The name in errors, where there is no relation. */
+  readonly label?: string;
   readonly relation: Relation | null;
   readonly columns?: readonly string[];
   /** The source has columns beside the relation's own, which `*` must not show. */
@@ -23,7 +26,7 @@ export function valueSql(source: Source, name: string): string {
   const { alias, relation, rows = 'relation' } = source;
   if (relation ? relation.columns.has(name) : source.columns?.includes(name)) return columnOf(alias, name);
   const computed = relation?.computed.get(name);
-  if (!relation || !computed) throw unknownColumn(relation, alias, name);
+  if (!relation || !computed) throw unknownColumn(relation, source.label ?? alias, name);
   if (rows === 'returning') return columnOf(alias, name);
   return `${qualified(computed)}(${rows === 'relation' ? `${identifier(alias)}.*` : typedRowSql(alias, relation)})`;
 }
@@ -53,9 +56,18 @@ export function plainValueSql(catalog: Catalog, source: Source, item: SelectColu
   return castSql(catalog, fieldSql(source, item.field), item.cast);
 }
 
-export function aggregateSql(catalog: Catalog, item: SelectColumn | SelectCount, value: string): string {
-  if (item.kind === 'count') return castSql(catalog, 'count(*)', item.cast);
-  return castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast);
+/** Returns the aggregate of `value`, or, where a level further up computes it, the value alone. */
+export function aggregateOutput(
+  { catalog }: Pick<PlanContext, 'catalog'>,
+  item: SelectColumn | SelectCount,
+  value: string,
+  { hoists }: LevelUse,
+): Output {
+  const name = outputName(item);
+  if (hoists) return { name, sql: value, aggregated: false, hoisted: item };
+  // A constant is counted in each row; the value of a joined row is null where there is none.
+  if (item.kind === 'count') return { name, sql: castSql(catalog, `count(${value})`, item.cast), aggregated: true };
+  return { name, sql: castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast), aggregated: true };
 }
 
 /** The parser admits letters, digits, `_`, `$` and spaces, and each word that is not a keyword is quoted. */

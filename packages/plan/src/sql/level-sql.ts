@@ -1,3 +1,4 @@
+import type { Field, SelectColumn, SelectCount } from '@tidemark/query';
 import type { Catalog, Relationship } from '../catalog/catalog.ts';
 import { identifier, type Params } from './params.ts';
 
@@ -13,12 +14,30 @@ export interface Output {
   readonly name: string;
   readonly sql: string;
   readonly aggregated: boolean;
+  /** The field that it shows as it is. */
+  readonly field?: Field;
+  /** The aggregate that a level further up computes over this value. */
+  readonly hoisted?: SelectColumn | SelectCount;
+}
+
+/** How the level above uses the rows of a level. */
+export interface LevelUse {
+  /** Names each column, because the rows have more than the relation's columns, or are taken apart. */
+  readonly expands?: boolean;
+  /** The level above groups by the columns, so that they need an equality: jsonb instead of json. */
+  readonly grouped?: boolean;
+  /** The level above computes the aggregates. */
+  readonly hoists?: boolean;
+  /** At most one row is used. */
+  readonly single?: 'proven' | 'first';
 }
 
 export interface LevelSql {
   readonly outputs: readonly Output[];
   readonly joins: readonly EmbedJoin[];
   readonly where: readonly string[];
+  /** The rows are groups of rows; with an empty `groupBy` there is one group. */
+  readonly aggregates: boolean;
   readonly groupBy: string;
   readonly orderBy: string;
   readonly limit: string;
@@ -35,10 +54,11 @@ export interface EmbedJoin {
   readonly isNull: string;
   /** True when the embed selects rows of the parent: it is inner, or its null test is a condition. */
   readonly filters: boolean;
+  /** Returns the joined column with the value of a field, if there is one. */
+  columnOf(field: Field): string | undefined;
 }
 
 export function outputsSql(outputs: readonly Output[]): string {
-  if (outputs.length === 0) return '1';
   return outputs
     .map((output) => (output.name === '*' ? output.sql : `${output.sql} as ${identifier(output.name)}`))
     .join(', ');

@@ -1,34 +1,44 @@
 /** Embeds become lateral joins, so that the whole query is one statement whatever its depth. */
 import type { Embed, Level, OrderTerm } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
 import { conditionsSql } from './conditions.ts';
 import { planEmbed, relatedValueSql } from './embed.ts';
-import { aggregateSql, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
-import type { EmbedJoin, LevelSql, Output, PlanContext } from './level-sql.ts';
+import { aggregateOutput, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
+import type { EmbedJoin, LevelSql, LevelUse, Output, PlanContext } from './level-sql.ts';
 import { columnOf, identifier } from './params.ts';
 
-export function planLevel(context: PlanContext, level: Level, source: Source): LevelSql {
-  const { params } = context;
-  const aggregating = level.select.some(aggregates);
+export function planLevel(context: PlanContext, level: Level, source: Source, use: LevelUse = {}): LevelSql {
+  const { catalog, params } = context;
+  const aggregating = use.hoists !== true && aggregates(catalog, source.relation, level);
+  const grouped = aggregating || use.grouped === true;
   const outputs: Output[] = [];
   const joins: EmbedJoin[] = [];
   for (const item of level.select) {
     switch (item.kind) {
       case 'star':
-        outputs.push(...starOutputs(source, aggregating || source.hasMore === true));
+        outputs.push(...starOutputs(source, aggregating || source.hasMore === true || use.expands === true));
         break;
       case 'count':
-        outputs.push({ name: outputName(item), sql: aggregateSql(context.catalog, item, ''), aggregated: true });
+        outputs.push(aggregateOutput(context, item, '1', use));
         break;
       case 'column': {
-        const value = plainValueSql(context.catalog, source, item);
-        const aggregated = item.aggregate !== null;
-        const sql = aggregated ? aggregateSql(context.catalog, item, value) : value;
-        outputs.push({ name: outputName(item), sql, aggregated });
+        const value = plainValueSql(catalog, source, item);
+        outputs.push(
+          item.aggregate === null
+            ? {
+                name: outputName(item),
+                sql: value,
+                aggregated: false,
+                ...(item.cast === null && { field: item.field }),
+              }
+            : aggregateOutput(context, item, value, use),
+        );
         break;
       }
       case 'embed': {
-        const join = planEmbed(context, item, source, aggregating, planLevel);
+        const join = planEmbed(context, item, source, { grouped, hoists: use.hoists === true }, planLevel);
         joins.push(join);
         outputs.push(...join.outputs);
       }
@@ -45,16 +55,22 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
     outputs,
     joins: tested.size === 0 ? joins : joins.map((join) => (tested.has(join) ? { ...join, filters: true } : join)),
     where,
+    aggregates: aggregating,
     groupBy: aggregating ? groupBySql(outputs) : '',
     orderBy: orderBySql(context, level, source, joins),
-    limit: limitSql(context, level),
+    limit: limitSql(context, level, use),
   };
 }
 
-function aggregates(item: Level['select'][number]): boolean {
-  if (item.kind === 'count') return true;
-  if (item.kind === 'column') return item.aggregate !== null;
-  return item.kind === 'embed' && item.spread && item.select.some(aggregates);
+/** Aggregates in the spread of a to-one embed are computed over the rows of the parent. */
+function aggregates(catalog: Catalog, relation: Relation | null, level: Level): boolean {
+  return level.select.some((item) => {
+    if (item.kind === 'count') return true;
+    if (item.kind === 'column') return item.aggregate !== null;
+    if (item.kind !== 'embed' || !item.spread || relation === null) return false;
+    const { to, toOne } = findRelationship(catalog, relation, item);
+    return toOne && aggregates(catalog, catalog.relation(to.schema, to.name) ?? null, item);
+  });
 }
 
 function starOutputs(source: Source, expanded: boolean): Output[] {
@@ -65,6 +81,7 @@ function starOutputs(source: Source, expanded: boolean): Output[] {
     name,
     sql: columnOf(source.alias, name),
     aggregated: false,
+    field: { name, json: [] },
   }));
 }
 
@@ -91,18 +108,20 @@ function relatedSql(
   term: OrderTerm,
   joins: readonly EmbedJoin[],
 ): string {
-  const embed = level.select.find(
-    (item): item is Embed => item.kind === 'embed' && (item.alias ?? item.name) === term.related,
-  );
-  const join = joins.find((candidate) => candidate.name === term.related);
+  // An embed is found by its name also where it has an alias, as in the other parameters.
+  const isRelated = (item: Level['select'][number]): item is Embed =>
+    item.kind === 'embed' && (item.alias === term.related || item.name === term.related);
+  const embed = level.select.find(isRelated);
+  const join = embed && joins[level.select.filter(({ kind }) => kind === 'embed').indexOf(embed)];
   if (!embed || !join?.relationship.toOne) {
     throw postgrest.PGRST118({ parent: source.relation?.name ?? source.alias, child: term.related ?? '' });
   }
-  return relatedValueSql(context, join.relationship, source, term.field);
+  return join.columnOf(term.field) ?? relatedValueSql(context, embed, join.relationship, source, term.field, planLevel);
 }
 
-function limitSql(context: PlanContext, level: Level): string {
-  const { maxRows, params } = context;
+function limitSql(context: PlanContext, level: Level, { single }: LevelUse): string {
+  const { params } = context;
+  const maxRows = single === undefined ? context.maxRows : single === 'first' ? 1 : null;
   const limit = maxRows === null ? level.limit : Math.min(level.limit ?? maxRows, maxRows);
   const limitText = limit === null ? '' : ` limit ${params.bind(String(limit))}::int8`;
   return level.offset > 0 ? `${limitText} offset ${params.bind(String(level.offset))}::int8` : limitText;

@@ -5,23 +5,18 @@
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
+import { fromSql, type RootSource } from './context.ts';
 import { type LevelSql, outputsSql } from './level-sql.ts';
 import { columnOf, identifier } from './params.ts';
 
-export function pageFirstSql(
-  catalog: Catalog,
-  relation: Relation,
-  query: Level,
-  level: LevelSql,
-  from: string,
-): string | null {
-  if (level.joins.length === 0 || level.groupBy !== '' || level.joins.some((join) => join.filters)) return null;
-  const columns = plainColumns(catalog, relation, query);
+export function pageFirstSql(catalog: Catalog, source: RootSource, query: Level, level: LevelSql): string | null {
+  if (level.joins.length === 0 || level.aggregates || level.joins.some((join) => join.filters)) return null;
+  const columns = plainColumns(catalog, source.relation, query);
   if (columns === null) return null;
-  const alias = identifier(relation.name);
-  const list = columns === 'all' ? `${alias}.*` : [...columns].map((c) => columnOf(relation.name, c)).join(', ') || '1';
+  const alias = identifier(source.alias);
+  const list = columns === 'all' ? `${alias}.*` : [...columns].map((c) => columnOf(source.alias, c)).join(', ');
   const where = level.where.length > 0 ? ` where ${level.where.join(' and ')}` : '';
-  const page = `select ${list} from ${from}${where}${level.orderBy}${level.limit}`;
+  const page = `select ${list} from ${fromSql(source)}${where}${level.orderBy}${level.limit}`;
   const joins = level.joins.map((join) => ` ${join.sql}`).join('');
   // The rows are sorted again, because a join need not keep the order of its input. A page is small.
   return `select ${outputsSql(level.outputs)} from (${page}) as ${alias}${joins}${level.orderBy}`;

@@ -6,12 +6,28 @@ interface Field {
   quoted: boolean;
 }
 
-/** Yields line by line, so that the caller can stop early. */
-export function* parseCsv(text: string, maxColumns: number): Generator<Record<string, string | null>> {
-  const lines = csvLines(text, maxColumns);
+export interface Csv {
+  readonly names: readonly string[];
+  /** Yields line by line, so that the caller can stop early. */
+  readonly rows: Generator<Record<string, string | null>>;
+}
+
+/** Excel writes it before UTF-8. It is no part of the first name. */
+const BYTE_ORDER_MARK = '\ufeff';
+
+export function parseCsv(text: string, maxColumns: number): Csv {
+  const lines = csvLines(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text, maxColumns);
   const header = lines.next();
   if (header.done) throw refused('Empty CSV', 'Send a header line with the column names, then a line for each row.');
   const names = header.value.map((field) => field.text);
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw refused(`The header names the column ${repeated.slice(0, 63)} twice`, 'Name each column once.');
+  }
+  return { names, rows: csvRows(lines, names) };
+}
+
+function* csvRows(lines: Generator<Field[]>, names: readonly string[]): Generator<Record<string, string | null>> {
   let number = 1;
   for (const line of lines) {
     number += 1;

@@ -11,6 +11,8 @@ export interface Payload {
   readonly single: boolean;
   /** JSON text of the only object, if the body was one object instead of an array. */
   readonly row?: string;
+  /** True where every value is a text (CSV, forms), so that a JSON column has its JSON as a string. */
+  readonly texts?: boolean;
 }
 
 /** Postgres tables have at most 1,600 columns, so more keys cannot be columns. */
@@ -23,8 +25,8 @@ const MAX_OBJECTS = 300_000;
 const JSON_HINT = 'Send one JSON object, or an array of objects.';
 
 export function payloadOf(contentType: string, body: string, columnsNamed: boolean): Payload {
-  if (contentType.startsWith('text/csv')) return fromObjects([...csvObjects(body)], false);
-  if (contentType.startsWith('application/x-www-form-urlencoded')) return fromObjects([formObject(body)], true);
+  if (contentType.startsWith('text/csv')) return fromCsv(body);
+  if (contentType.startsWith('application/x-www-form-urlencoded')) return fromForm(body);
   return parseJson(body, columnsNamed);
 }
 
@@ -59,25 +61,20 @@ function parseJson(body: string, columnsNamed: boolean): Payload {
   return { rows: text, keys, count: objects.length, single: false };
 }
 
-function* csvObjects(body: string): Generator<Record<string, string | null>> {
-  let count = 0;
-  for (const object of parseCsv(body, MAX_KEYS)) {
-    count += 1;
-    if (count > MAX_OBJECTS) throw tooMany('lines');
-    yield object;
+function fromCsv(body: string): Payload {
+  const { names, rows } = parseCsv(body, MAX_KEYS);
+  const objects: Record<string, string | null>[] = [];
+  for (const object of rows) {
+    if (objects.push(object) > MAX_OBJECTS) throw tooMany('lines');
   }
+  return { rows: JSON.stringify(objects), keys: names, count: objects.length, single: false, texts: true };
 }
 
-function formObject(body: string): Record<string, string> {
+function fromForm(body: string): Payload {
   // Pairs are counted first, because a form of ten million characters may have five million.
   if (body.split('&', MAX_KEYS + 1).length > MAX_KEYS) throw tooManyKeys(`more than ${MAX_KEYS}`);
-  return Object.fromEntries(new URLSearchParams(body));
-}
-
-function fromObjects(objects: readonly Record<string, string | null>[], single: boolean): Payload {
-  const keys = Object.keys(objects[0] ?? {});
-  checkKeys(keys);
-  return { rows: JSON.stringify(objects), keys, count: objects.length, single };
+  const object = Object.fromEntries(new URLSearchParams(body));
+  return { rows: JSON.stringify([object]), keys: Object.keys(object), count: 1, single: true, texts: true };
 }
 
 function checkKeys(keys: readonly string[]): void {

@@ -3,14 +3,16 @@ import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
-import { planContext } from '../read/read.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { bodySql, boundedBodySql } from '../sql/body.ts';
 import { conditionsSql } from '../sql/conditions.ts';
+import { fromSql, planContext, type RootSource, rootSource } from '../sql/context.ts';
 import { type Source, valueSql } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
-import { selectSql } from '../sql/level-sql.ts';
-import { columnOf, identifier, Params, qualified } from '../sql/params.ts';
+import { type PlanContext, selectSql } from '../sql/level-sql.ts';
+import { columnOf, identifier, Params } from '../sql/params.ts';
+import { responseSettingsSql } from '../sql/response-settings.ts';
+import { bodySourceSql, bodyValues, writtenColumns } from './body-rows.ts';
 import type { Payload } from './payload.ts';
 
 export interface WriteRow extends AnswerRow {
@@ -24,12 +26,15 @@ export interface WriteRow extends AnswerRow {
 
 export interface WriteOptions {
   media: RowsMedia;
+  /** Columns that an object lacks get their default instead of null. */
+  missingDefault: boolean;
   return: 'minimal' | 'headers-only' | 'representation';
 }
 
 export interface InsertOptions extends WriteOptions {
   resolution: 'merge-duplicates' | 'ignore-duplicates' | null;
-  missingDefault: boolean;
+  /** Writes only rows of the body that the filters select, which PUT compares with the key. */
+  matching?: boolean;
 }
 
 export function planInsert(
@@ -40,23 +45,24 @@ export function planInsert(
   options: InsertOptions,
 ): Statement {
   const params = new Params();
+  const context = planContext(catalog, params, null);
+  const source = rootSource(context, relation);
   const columns = writtenColumns(relation, query.columns ?? payload.keys);
+  // `default values` inserts one row; several empty objects would need as many statements.
+  if (columns.length === 0 && payload.count === 1) {
+    const sql = `insert into ${fromSql(source)} default values${conflictSql(relation, query, columns, options).sql}`;
+    return answer({ context, source, query, options, sql });
+  }
   const body = params.bind(payload.rows);
   const names = columns.map(identifier).join(', ');
-  const target = `${qualified(relation)} as ${identifier(relation.name)}`;
-  const source =
+  const rows =
     columns.length > 0
-      ? `(${names}) select ${names} from ${recordsetSql(relation, columns, body, options.missingDefault)} as "_body"(${columnDefinitions(relation, columns)})`
+      ? `(${names}) select ${bodyValues(relation, columns, payload).join(', ')} from ${bodySourceSql(relation, columns, body, payload, options.missingDefault)}`
       : `select from json_array_elements(${body}::json)`;
-  // `default values` inserts one row; several empty objects would need as many statements.
-  const insert =
-    columns.length === 0 && payload.count === 1
-      ? `insert into ${target} default values`
-      : `insert into ${target} ${source}`;
-  const sql = `${insert}${conflictSql(relation, query, columns, options)}`;
-  const tellsNew = options.resolution === 'merge-duplicates' && relation.kind === 'table';
-  const bound = columns.length === 0 && payload.count === 1 ? new Params() : params;
-  return answer({ catalog, relation, query, options, params: bound, sql, tellsNew });
+  const { sql: conflict, counts } = conflictSql(relation, query, columns, options);
+  const where = [...(counts ? [COUNT_FROM_0] : []), ...(options.matching ? matchingSql(relation, query, params) : [])];
+  const sql = `insert into ${fromSql(source)} ${rows}${where.length > 0 ? ` where ${where.join(' and ')}` : ''}${conflict}`;
+  return answer({ context, source, query, options, sql, counts });
 }
 
 export function planUpdate(
@@ -67,25 +73,27 @@ export function planUpdate(
   options: WriteOptions,
 ): Statement {
   const params = new Params();
+  const context = planContext(catalog, params, null);
+  const source = rootSource(context, relation);
   const columns = writtenColumns(relation, query.columns ?? payload.keys);
-  const alias = identifier(relation.name);
   if (columns.length === 0) {
     // Without columns to set, the statement updates no row.
-    const sql = `update ${qualified(relation)} as ${alias} set ${noopSet(relation)} where false`;
-    return answer({ catalog, relation, query, options, params, sql });
+    const sql = `update ${fromSql(source)} set ${noopSet(relation)} where false`;
+    return answer({ context, source, query, options, sql });
   }
-  const body = params.bind(payload.rows);
-  const sets = columns.map((column) => `${identifier(column)} = "_body".${identifier(column)}`).join(', ');
-  const from = `json_to_recordset(${body}::json) as "_body"(${columnDefinitions(relation, columns)})`;
-  const where = whereSql(relation, query, params);
-  const sql = `update ${qualified(relation)} as ${alias} set ${sets} from ${from}${where}`;
-  return answer({ catalog, relation, query, options, params, sql });
+  const from = bodySourceSql(relation, columns, params.bind(payload.rows), payload, options.missingDefault);
+  const values = bodyValues(relation, columns, payload);
+  const sets = columns.map((column, i) => `${identifier(column)} = ${values[i]}`).join(', ');
+  const sql = `update ${fromSql(source)} set ${sets} from ${from}${whereSql(source, query, params)}`;
+  return answer({ context, source, query, options, sql });
 }
 
 export function planDelete(catalog: Catalog, relation: Relation, query: Query, options: WriteOptions): Statement {
   const params = new Params();
-  const sql = `delete from ${qualified(relation)} as ${identifier(relation.name)}${whereSql(relation, query, params)}`;
-  return answer({ catalog, relation, query, options, params, sql });
+  const context = planContext(catalog, params, null);
+  const source = rootSource(context, relation);
+  const sql = `delete from ${fromSql(source)}${whereSql(source, query, params)}`;
+  return answer({ context, source, query, options, sql });
 }
 
 function noopSet(relation: Relation): string {
@@ -94,93 +102,84 @@ function noopSet(relation: Relation): string {
   return `${column} = ${column}`;
 }
 
-export function writtenColumns(relation: Relation, keys: readonly string[]): readonly string[] {
-  for (const key of keys) {
-    if (!relation.columns.has(key)) throw postgrest.PGRST204({ column: key, relation: relation.name });
-  }
-  return [...new Set(keys)];
-}
+/**
+ * Rows that are merged are counted in a setting, because `xmax` takes the right to SELECT the whole table, and tells
+ * nothing of rows of views and partitions.
+ */
+const MERGED = 'tidemark.merged';
+const MERGED_ROWS = `coalesce(nullif(current_setting('${MERGED}', true), ''), '0')::int8`;
+/** An uncorrelated subquery runs once, before the first row: an earlier statement of the transaction may have counted. */
+const COUNT_FROM_0 = `(select set_config('${MERGED}', '0', true)) = '0'`;
+const COUNT_ROW = `set_config('${MERGED}', (${MERGED_ROWS} + 1)::text, true) is not null`;
 
-export function columnDefinitions(relation: Relation, columns: readonly string[]): string {
-  return columns.map((column) => `${identifier(column)} ${relation.columns.get(column)?.type}`).join(', ');
-}
-
-/** With `missing=default`, each object is merged over the defaults of the columns before it is read. */
-export function recordsetSql(
+function conflictSql(
   relation: Relation,
+  query: Query,
   columns: readonly string[],
-  body: string,
-  missingDefault: boolean,
-): string {
-  const defaults = missingDefault
-    ? columns.flatMap((column) => {
-        const sql = relation.columns.get(column)?.defaultSql;
-        return sql ? [`'${column.replaceAll("'", "''")}', ${sql}`] : [];
-      })
-    : [];
-  if (defaults.length === 0) return `json_to_recordset(${body}::json)`;
-  return `jsonb_to_recordset((select jsonb_agg(jsonb_build_object(${defaults.join(', ')}) || "_e") from jsonb_array_elements(${body}::jsonb) as "_e"))`;
-}
-
-function conflictSql(relation: Relation, query: Query, columns: readonly string[], options: InsertOptions): string {
-  if (options.resolution === null) return '';
+  options: InsertOptions,
+): { sql: string; counts: boolean } {
+  if (options.resolution === null) return { sql: '', counts: false };
   const target = query.onConflict ?? relation.primaryKey;
-  if (target.length === 0) return options.resolution === 'ignore-duplicates' ? ' on conflict do nothing' : '';
+  if (target.length === 0)
+    return { sql: options.resolution === 'ignore-duplicates' ? ' on conflict do nothing' : '', counts: false };
   for (const column of target) {
     if (!relation.columns.has(column)) throw postgrest.PGRST204({ column, relation: relation.name });
   }
   const on = ` on conflict (${target.map(identifier).join(', ')})`;
-  if (options.resolution === 'ignore-duplicates' || columns.length === 0) return `${on} do nothing`;
-  return `${on} do update set ${columns.map((c) => `${identifier(c)} = excluded.${identifier(c)}`).join(', ')}`;
+  if (options.resolution === 'ignore-duplicates' || columns.length === 0) {
+    return { sql: `${on} do nothing`, counts: false };
+  }
+  const sets = columns.map((c) => `${identifier(c)} = excluded.${identifier(c)}`).join(', ');
+  return { sql: `${on} do update set ${sets} where ${COUNT_ROW}`, counts: true };
 }
 
-function whereSql(relation: Relation, query: Query, params: Params): string {
-  const source = { alias: relation.name, relation };
+function whereSql(source: Source, query: Query, params: Params): string {
   // Filters on embeds shape the representation; only filters of the table itself select the rows to write.
   const own = query.where.filter((condition) => condition.kind !== 'embed-null');
   const conditions = conditionsSql(own, source, params, () => 'false');
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
 
+const matchingSql = (relation: Relation, query: Query, params: Params): string[] =>
+  conditionsSql(query.where, { alias: '_body', relation }, params, () => 'false');
+
 interface Write {
-  readonly catalog: Catalog;
-  readonly relation: Relation;
+  readonly context: PlanContext;
+  readonly source: RootSource;
   readonly query: Query;
   readonly options: WriteOptions;
-  readonly params: Params;
   /** The statement without RETURNING. */
   readonly sql: string;
-  /** Counts the inserted rows apart from the updated ones. */
-  readonly tellsNew?: boolean;
+  /** The statement counts the rows that it merges. */
+  readonly counts?: boolean;
 }
 
-function answer({ catalog, relation, query, options, params, sql, tellsNew }: Write): Statement {
-  const settings = `nullif(current_setting('response.headers', true), '') as headers, nullif(current_setting('response.status', true), '') as status`;
+function answer({ context, source, query, options, sql, counts }: Write): Statement {
+  const { params } = context;
+  const { relation, alias } = source;
   const affected = '(select count(*) from "_written")';
-  const fresh = tellsNew ? ', (xmax = 0) as "_new"' : '';
-  const inserted = tellsNew ? '(select count(*) from "_written" where "_new")' : 'null::int8';
+  const inserted = counts ? `${affected} - ${MERGED_ROWS}` : 'null::int8';
   if (options.return !== 'representation') {
     const wantsKey = options.return === 'headers-only' && relation.primaryKey.length > 0;
-    const key = relation.primaryKey.map((column) => columnOf(relation.name, column)).join(', ');
+    const key = relation.primaryKey.map((column) => columnOf(alias, column)).join(', ');
     return {
-      text: `with "_written" as (${sql} returning ${wantsKey ? key : '1'}${fresh}) select null::text as body, ${affected} as rows, null::int8 as total, ${wantsKey ? '(select row_to_json("_written")::text from "_written" limit 1)' : 'null::text'} as key, ${inserted} as inserted, ${settings}`,
+      text: `with "_written" as (${sql} returning ${wantsKey ? key : '1'}) select null::text as body, ${affected} as rows, null::int8 as total, ${wantsKey ? '(select row_to_json("_written".*)::text from "_written" limit 1)' : 'null::text'} as key, ${inserted} as inserted, ${responseSettingsSql}`,
       params: params.values,
     };
   }
-  const context = planContext(catalog, params, null);
   const representation: Level = { ...query, where: [], limit: null, offset: 0 };
-  const written: Source = { alias: relation.name, relation, hasMore: true, rows: 'returning' };
-  const level = planLevel(context, representation, written);
-  const returning = returningSql(catalog, relation, representation).join(', ');
-  const select = selectSql(level, `"_written" as ${identifier(relation.name)}`);
+  const level = planLevel(context, representation, { ...source, hasMore: true, rows: 'returning' });
+  const returning = returningSql(context.catalog, source, representation).join(', ');
+  const select = selectSql(level, `"_written" as ${identifier(alias)}`);
   return {
-    text: `with "_written" as (${sql} returning ${returning || '1'}${fresh}) select ${boundedBodySql()}, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (select ${bodySql(options.media)} as body from (${select}) as "_t") as "_a"`,
+    text: `with "_written" as (${sql} returning ${returning || '1'}) select ${boundedBodySql()}, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${responseSettingsSql} from (select ${bodySql(options.media)} as body from (${select}) as "_t") as "_a"`,
     params: params.values,
   };
 }
 
 /** RETURNING needs the right to SELECT each column, so only those of the representation are named. */
-export function returningSql(catalog: Catalog, relation: Relation, level: Level): string[] {
+export function returningSql(catalog: Catalog, source: RootSource, level: Level): string[] {
+  const { relation } = source;
   const needed = new Set<string>();
   const all = () => {
     for (const column of relation.columns.keys()) needed.add(column);
@@ -196,7 +195,6 @@ export function returningSql(catalog: Catalog, relation: Relation, level: Level)
       else all();
     }
   }
-  const source = { alias: relation.name, relation };
   return [...needed].map((name) => {
     const value = valueSql(source, name);
     return relation.columns.has(name) ? value : `${value} as ${identifier(name)}`;

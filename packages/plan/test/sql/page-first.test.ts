@@ -104,7 +104,7 @@ t.test('a row by its key is rendered without aggregates, and the answer is the s
     ['id=in.(1,2)', false],
   ] as const) {
     const { text } = planRead(catalog, projects, parseQuery(search), options);
-    t.equal(!text.includes('json_agg("_t")'), isApart, search);
+    t.equal(!text.includes('json_agg("_t".*)'), isApart, search);
     // Counting needs the general form.
     t.same(await ask(search), { ...(await ask(search, true)), total: null }, search);
   }

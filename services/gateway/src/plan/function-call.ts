@@ -34,6 +34,8 @@ export class FunctionCall implements PlannedWrite {
   readonly #parts: CallParts;
   /** The media type of the reply. A scalar has no array around it, so a request for one object gets it unchanged. */
   readonly #media: RowsMedia;
+  readonly #maximum: number | null;
+  readonly #oneRow: boolean;
 
   constructor(catalog: Catalog, parts: CallParts) {
     const { routine, query, media, limits } = parts;
@@ -45,7 +47,11 @@ export class FunctionCall implements PlannedWrite {
     this.#catalog = catalog;
     this.#parts = parts;
     this.#media = returnsScalars(routine) && media.kind === 'array' ? { kind: 'json', nullsStripped: false } : media;
-    this.mustCheck = isObject(this.#media) && routine.returnsSet;
+    const { handling, maxAffected = null } = parts.preferences;
+    this.#maximum = handling === 'strict' ? maxAffected : null;
+    if (this.#maximum !== null && !routine.returnsSet) throw postgrest.PGRST128({ name: routine.name });
+    this.#oneRow = isObject(this.#media) && (routine.returnsSet || !returnsScalars(routine));
+    this.mustCheck = this.#oneRow || this.#maximum !== null;
     this.returnsBytes = answersBytes(routine, media);
   }
 
@@ -60,7 +66,11 @@ export class FunctionCall implements PlannedWrite {
   }
 
   check(row: WriteRow): void {
-    if (this.mustCheck && row.rows !== '1') throw postgrest.PGRST116({ rows: Number(row.rows) });
+    const rows = Number(row.rows);
+    if (this.#maximum !== null && rows > this.#maximum) {
+      throw postgrest.PGRST124({ affected: rows, maximum: this.#maximum });
+    }
+    if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
   }
 
   reply(row: WriteRow): StoredReply {

@@ -1,4 +1,4 @@
-import { sliceArray, sliceObject } from '@tidemark/contracts';
+import { sliceObject } from '@tidemark/contracts';
 import type { Statement } from '@tidemark/db';
 import {
   type Catalog,
@@ -61,11 +61,13 @@ export class WritePlan {
       return: preferences.return ?? 'minimal',
       resolution: method === 'PUT' ? 'merge-duplicates' : preferences.resolution,
       missingDefault: preferences.missing === 'default',
+      matching: method === 'PUT',
     };
     this.writes = [this.relation.oid];
     this.#maximum = preferences.handling === 'strict' ? preferences.maxAffected : null;
-    this.#oneRow = isObject(this.media) && this.options.return === 'representation';
-    this.mustCheck = this.#maximum !== null || this.#oneRow;
+    this.#oneRow = isObject(this.media);
+    this.mustCheck = this.#maximum !== null || this.#oneRow || method === 'PUT';
+    checkPage(method, this.query);
     checkEmbedRows(catalog, this.relation, this.query, limits);
   }
 
@@ -76,6 +78,7 @@ export class WritePlan {
       throw errors.UNFILTERED({ method, relation: this.relation.name });
     }
     if (method === 'PUT') checkPut(this.relation, this.query, payload as Payload);
+    if (method === 'PATCH' && payload !== null && payload.count > 1) throw errors.PATCH_ROWS({ rows: payload.count });
     return new TableWrite(this, body, payload);
   }
 
@@ -84,6 +87,7 @@ export class WritePlan {
     if (this.#maximum !== null && rows > this.#maximum) {
       throw postgrest.PGRST124({ affected: rows, maximum: this.#maximum });
     }
+    if (this.head.method === 'PUT' && rows === 0) throw postgrest.PGRST115();
     if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
   }
 
@@ -163,31 +167,29 @@ function replyTo({ head, relation, options }: WritePlan, row: WriteRow): StoredR
   });
 }
 
+/** Postgres has no UPDATE or DELETE of a part of the rows: without this check, all of them would change. */
+function checkPage(method: WriteMethod, { limit, offset }: Query): void {
+  if (limit === null && offset === 0) return;
+  if (method === 'PUT') throw postgrest.PGRST114();
+  if (method !== 'POST') throw errors.WRITE_PAGE({ method });
+}
+
+/** Postgres compares the key of the body with the filters, in the types of the columns (planInsert, `matching`). */
 function checkPut(relation: Relation, query: Query, payload: Payload): void {
-  if (query.limit !== null || query.offset > 0) {
-    throw postgrest.PGRST105({ reason: 'limit/offset querystring parameters are not allowed for PUT' });
-  }
-  const equals = new Map<string, string>();
+  const named = new Set<string>();
   for (const condition of query.where) {
     const plain = condition.kind === 'compare' && condition.op === 'eq' && !condition.negate && !condition.quantifier;
     if (!plain || condition.field.json.length > 0) break;
-    equals.set(condition.field.name, condition.value);
+    named.add(condition.field.name);
   }
-  const complete = equals.size === query.where.length && equals.size === relation.primaryKey.length;
-  if (!complete || relation.primaryKey.length === 0 || !relation.primaryKey.every((column) => equals.has(column))) {
+  const complete = named.size === query.where.length && named.size === relation.primaryKey.length;
+  if (!complete || relation.primaryKey.length === 0 || !relation.primaryKey.every((column) => named.has(column))) {
     throw postgrest.PGRST105({ reason: "Filters must include all and only primary key columns with 'eq' operators" });
   }
-  const [text, ...more] = sliceArray(payload.rows);
-  if (text === undefined || more.length > 0) throw postgrest.PGRST115();
-  const row = sliceObject(text);
-  const isSame = (column: string) => {
-    const value = row.get(column);
-    if (value === undefined) return false;
-    // A long number is compared as it was sent: JavaScript would take 9007199254740993 for 9007199254740992.
-    const isLongNumber = /^-?[\d.]{16}/.test(value);
-    return (isLongNumber ? value : String(JSON.parse(value))) === equals.get(column);
-  };
-  if (!relation.primaryKey.every(isSame)) throw postgrest.PGRST115();
+  const written = query.columns ?? payload.keys;
+  if (payload.count !== 1 || !relation.primaryKey.every((column) => written.includes(column))) {
+    throw postgrest.PGRST115();
+  }
 }
 
 function statusOf(method: WriteMethod, back: InsertOptions['return'], row: WriteRow): number {

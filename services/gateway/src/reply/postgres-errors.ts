@@ -2,7 +2,8 @@
 
 import { TidemarkError } from '@tidemark/contracts';
 import { errors as dbErrors, PostgresError } from '@tidemark/db';
-import { LONG_ANSWER } from '@tidemark/plan';
+import { BAD_HEADERS, BAD_STATUS, LONG_ANSWER } from '@tidemark/plan';
+import { postgrest } from '../errors.ts';
 import { postgresHint } from './postgres-hints.ts';
 
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
@@ -22,6 +23,10 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
   const long = LONG.exec(error.message);
   if (error.code === '22P02' && long !== null) {
     return dbErrors.ANSWER_BYTES({ bytes: Number(long[1]), maximum: Number(long[2]) }, { cause: error });
+  }
+  if (error.code === '22P02') {
+    if (error.message.includes(`"${BAD_HEADERS}`)) return postgrest.PGRST111(undefined, { cause: error });
+    if (error.message.includes(`"${BAD_STATUS}`)) return postgrest.PGRST112(undefined, { cause: error });
   }
   const chosen = CHOSEN_STATUS.exec(error.code);
   const status = chosen ? Number(chosen[1]) : statusFor(error, authenticated);

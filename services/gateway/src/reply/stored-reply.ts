@@ -1,4 +1,5 @@
 import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
+import { OWN_HEADERS } from '@tidemark/plan';
 import { contentType, type MediaType, type Preferences, preferenceApplied } from '@tidemark/query';
 import type { FastifyReply } from 'fastify';
 import { postgrest } from '../errors.ts';
@@ -6,7 +7,7 @@ import { postgrest } from '../errors.ts';
 export interface StoredReply {
   status: number;
   /** By lower-case name. The tidemark is not among them: it is known only after COMMIT. */
-  headers: Record<string, string>;
+  headers: Record<string, string | string[]>;
   body: string;
 }
 
@@ -27,6 +28,8 @@ export function storedReply({ status, media, body, headers, preferences, setting
     headers: settings?.headers ? { ...headers, ...headersOf(settings.headers) } : { ...headers },
     body: body ?? '',
   };
+  // These answers end with their head, so that bytes behind it would be taken for the next answer.
+  if (reply.status === 204 || reply.status === 205 || reply.status === 304) reply.body = '';
   if (applied) reply.headers['preference-applied'] = applied;
   reply.headers['content-type'] ??= contentType(media);
   return reply;
@@ -34,24 +37,32 @@ export function storedReply({ status, media, body, headers, preferences, setting
 
 export function sendStoredReply(
   reply: FastifyReply,
-  { status, headers, body }: { status: number; headers: Record<string, string>; body: string | Buffer },
+  { status, headers, body }: { status: number; headers: StoredReply['headers']; body: string | Buffer },
   tidemark: Tidemark,
   source = 'primary',
 ) {
   reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', source);
-  return reply.code(status).headers(headers).send(body);
+  // Node writes the head of an answer together with a text, in UTF-8; before bytes it writes it as Latin-1.
+  const sent = typeof body === 'string' && hasBytes(headers) ? Buffer.from(body) : body;
+  return reply.code(status).headers(headers).send(sent);
+}
+
+function hasBytes(headers: StoredReply['headers']): boolean {
+  for (const name in headers) if (/[\u0080-\u00ff]/.test(String(headers[name]))) return true;
+  return false;
 }
 
 export function isObject(media: MediaType): boolean {
   return media.kind === 'object' || (media.kind === 'plan' && media.for.kind === 'object');
 }
 
+/** Malformed settings have failed the statement already (@tidemark/plan, response-settings.ts), before its COMMIT. */
 function statusOf(text: string): number {
-  if (!/^[1-5]\d\d$/.test(text)) throw postgrest.PGRST112();
+  if (!/^[2-5]\d\d$/.test(text)) throw postgrest.PGRST112();
   return Number(text);
 }
 
-function headersOf(text: string): Record<string, string> {
+function headersOf(text: string): StoredReply['headers'] {
   let list: unknown;
   try {
     list = JSON.parse(text);
@@ -59,11 +70,16 @@ function headersOf(text: string): Record<string, string> {
     throw postgrest.PGRST111(undefined, { cause });
   }
   if (!Array.isArray(list)) throw postgrest.PGRST111();
-  const headers: Record<string, string> = {};
+  const headers: StoredReply['headers'] = {};
   for (const item of list as Record<string, unknown>[]) {
-    for (const [name, value] of Object.entries(item ?? {})) {
-      if (typeof value !== 'string' || /[^\t\x20-\x7e\x80-\xff]/.test(value)) throw postgrest.PGRST111();
-      headers[name.toLowerCase()] = value;
+    for (const [given, text] of Object.entries(item ?? {})) {
+      const name = given.toLowerCase();
+      if (typeof text !== 'string' || OWN_HEADERS.includes(name)) throw postgrest.PGRST111();
+      // The bytes of UTF-8, as Latin-1.
+      const value = Buffer.from(text).toString('latin1');
+      const before = headers[name];
+      // A repeated header is several lines, such as two cookies.
+      headers[name] = before === undefined || name === 'content-type' ? value : [before, value].flat();
     }
   }
   return headers;

@@ -39,7 +39,7 @@ export async function writePerRow(
   let bytes = 0;
   let last: WriteRow | undefined;
   for (const text of sliceArray(payload.rows)) {
-    const { text: sql, params } = write.statement({ rows: `[${text}]`, keys: payload.keys, count: 1, single: true });
+    const { text: sql, params } = write.statement({ ...payload, rows: `[${text}]`, count: 1, single: true });
     const index = results.length;
     const [, outcome] = await Promise.allSettled([tx.query(SAVEPOINT), tx.query<WriteRow>(sql, params)]);
     if (outcome.status === 'fulfilled') {

@@ -190,9 +190,12 @@ t.test('aggregates, grouped by the other columns, also in embeds and spreads', a
     { name: 'Windows', tasks: [{ max: 8 }] },
   ]);
   t.same(
-    await rows(db.from('projects').select('...clients(name),budget.sum()').order('clients(name)').limit(1)).catch(
-      (e) => e.code,
-    ),
+    await rows(db.from('projects').select('...clients(name),budget.sum()').order('clients(name)').limit(1)),
+    [{ name: 'Acme', sum: 1250.5 }],
+    'ordered by a column of the group',
+  );
+  t.same(
+    await rows(db.from('projects').select('...clients(name),budget.sum()').order('clients(id)')).catch((e) => e.code),
     '42803',
     'ordering outside of the group is Postgres’s error',
   );

@@ -64,7 +64,7 @@ export class InsertPlans {
   }
 
   shape(plan: InsertPlan, { payload }: TableWrite): InsertShape | undefined {
-    if (!plan.joins || payload?.count !== 1 || payload.keys.length === 0) return undefined;
+    if (!plan.joins || payload?.count !== 1 || payload.keys.length === 0 || payload.texts) return undefined;
     const key = `${plan.id} ${payload.keys.join('\u0000')}`;
     const known = this.#shapes.get(key);
     if (known !== undefined) return known;
