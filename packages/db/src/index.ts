@@ -12,7 +12,7 @@ export { type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
-export { SlidingSketch } from './statements/sketch.ts';
+export { mergedQuantiles, SlidingSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';
 export type * from './stream/types.ts';
 export { identityStatement } from './transactions/identity-statement.ts';

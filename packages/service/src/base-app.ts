@@ -19,8 +19,7 @@ import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsRoute } from './metrics-page.ts';
-import { OneWriteResponse } from './one-write.ts';
-import { closeQueuedResponses } from './queued-responses.ts';
+import { type FirstHandler, serverFactory } from './server-factory.ts';
 import { sharedResult } from './shared-result.ts';
 import { answerUpgrades } from './upgrades.ts';
 
@@ -35,6 +34,8 @@ export interface BaseAppOptions {
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
   descriptors?: Descriptors;
   observe?: (event: DescriptorEvent) => void;
+  /** Handlers that see each request before fastify; they may be added later. */
+  first?: readonly FirstHandler[];
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
 }
 
@@ -68,10 +69,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     // Errors of the router before a route is found get the same response as errors of a handler.
     frameworkErrors: (error, request, reply) => answerError(error, request, reply as unknown as FastifyReply),
     ...(options.server as object),
-    http: { ...(options.server as HttpOptions | undefined)?.http, ServerResponse: OneWriteResponse },
+    serverFactory: serverFactory(options.first),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
-  closeQueuedResponses(app.server);
   const connections = createHttpTimings(app, metrics);
   const budget = options.descriptors
     ? limitConnections(app, { descriptors: options.descriptors, metrics, observe: options.observe ?? (() => {}) })

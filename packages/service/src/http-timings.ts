@@ -1,6 +1,6 @@
 /** Requests count under the route's template, since URLs are unbounded; the duration of a stream is no latency. */
 import type { HttpStats } from '@tidemark/contracts';
-import { SlidingSketch } from '@tidemark/db';
+import { mergedQuantiles, SlidingSketch } from '@tidemark/db';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
 import { type Connections, trackConnections } from './connections.ts';
@@ -32,7 +32,6 @@ interface RouteTiming {
 
 interface Timings {
   readonly connections: Connections;
-  readonly all: SlidingSketch;
   readonly routes: Map<string, RouteTiming>;
 }
 
@@ -50,7 +49,7 @@ type OnResponse = (request: FastifyRequest, reply: FastifyReply, done: () => voi
 
 export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   const connections = trackConnections(app);
-  const timings: Timings = { connections, all: new SlidingSketch(), routes: new Map() };
+  const timings: Timings = { connections, routes: new Map() };
   timingsOf.set(app.server, timings);
   metrics.gauge('tidemark_http_in_flight', 'Requests being answered, without event streams', [], (gauge) =>
     gauge.set(connections.inFlight()),
@@ -128,22 +127,22 @@ export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
   return {
     requestsTotal: sum(({ requestsTotal }) => requestsTotal),
     errorsTotal: sum(({ errorsTotal }) => errorsTotal),
-    ...percentiles(timings.all),
+    ...percentiles(routes),
     inFlight: timings.connections.inFlight(),
     routes: routes.slice(0, MAX_ROUTES).map(({ method, url, requestsTotal, errorsTotal, latencies }) => ({
       route: `${method} ${url}`,
       requestsTotal,
       errorsTotal,
-      ...percentiles(latencies),
+      ...percentiles([{ latencies }]),
     })),
   };
 }
 
-const percentiles = (latencies: SlidingSketch) => ({
-  p50Ms: latencies.quantile(0.5),
-  p95Ms: latencies.quantile(0.95),
-  p99Ms: latencies.quantile(0.99),
-});
+function percentiles(timings: readonly Pick<RouteTiming, 'latencies'>[]) {
+  const sketches = timings.map(({ latencies }) => latencies);
+  const [p50Ms = 0, p95Ms = 0, p99Ms = 0] = mergedQuantiles(sketches, [0.5, 0.95, 0.99]);
+  return { p50Ms, p95Ms, p99Ms };
+}
 
 function isEventStream(reply: FastifyReply): boolean {
   const type = reply.getHeader('content-type');
@@ -176,7 +175,6 @@ function recorderOf(timings: Timings, method: string, url: string): RecordAnswer
     timing ??= timingOf(timings, method, url);
     timing.requestsTotal += 1;
     if (status >= 500) timing.errorsTotal += 1;
-    timings.all.record(ms);
     timing.latencies.record(ms);
     const digit = status < 600 ? (status / 100) | 0 : 5;
     let seconds = timing.classes[digit];

@@ -40,6 +40,7 @@ export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
+export type { OneWriteResponse } from './one-write.ts';
 export {
   type ChildMessage,
   explain,
@@ -50,6 +51,7 @@ export {
   runService,
   type ServiceDefinition,
 } from './run-service.ts';
+export { type FirstHandler, serverFactory } from './server-factory.ts';
 export { type SharedEvent, sharedEventCounter, sharedEventLevels } from './shared-events.ts';
 export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';

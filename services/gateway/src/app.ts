@@ -4,6 +4,7 @@ import {
   buildBaseApp,
   createLimiter,
   type Descriptors,
+  type FirstHandler,
   type Health,
   type Logger,
   type Metrics,
@@ -24,7 +25,6 @@ import { browserHeaders, createBrowserHeaders } from './http/plugins/browser-hea
 import { identity } from './http/plugins/identity.ts';
 import { suggestions } from './http/plugins/suggestions.ts';
 import { proxies } from './http/proxy/proxies.ts';
-import { type FirstHandler, serverFactory } from './http/server-factory.ts';
 import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import { fileRoutes } from './routes/files/files.ts';
@@ -55,10 +55,8 @@ export function buildApp(deps: AppDependencies): BaseApp {
   const verifyTokenFrom = limiter.limitBadTokens(verifyToken);
   const first: FirstHandler[] = [];
   const server: FastifyHttpOptions<RawServerDefault> = {
-    serverFactory: serverFactory(first, {
-      keepAliveMs: config.KEEP_ALIVE_MS,
-      requestMs: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
-    }),
+    keepAliveTimeout: config.KEEP_ALIVE_MS,
+    requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
     bodyLimit: config.BODY_LIMIT_BYTES,
     // With a function that trusts nobody, fastify would still believe X-Forwarded-Host.
     trustProxy: config.TRUST_PROXY === '' ? false : limiter.trust,
@@ -77,6 +75,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
     metricsPage: config,
     isOperator: operatorCheck((token, request: FastifyRequest) => verifyTokenFrom(token, addressOf(request.raw))),
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
+    first,
     server,
   });
 

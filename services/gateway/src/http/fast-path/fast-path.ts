@@ -9,16 +9,16 @@
  *
  * No body is held here: an answer that the cache drops is gone here, too. The bytes of the records are bounded.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { TIDEMARK_HEADER, TIDEMARK_PATTERN, type Tidemark } from '@tidemark/contracts';
 import type { Catalog } from '@tidemark/plan';
-import type { Coding, RecordAnswer, VerifiedToken } from '@tidemark/service';
+import type { Coding, FirstHandler, OneWriteResponse, RecordAnswer, VerifiedToken } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
 import type { Cache } from '../../cache/cache.ts';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
 import type { Caller } from '../plugins/identity.ts';
-import type { FirstHandler } from '../server-factory.ts';
 import { rawRequest } from './raw-request.ts';
+import { type HeadStart, keepsAlive, RepeatedHeads } from './repeated-heads.ts';
 
 export interface FastPathStep {
   /** Names, in lower case, of the headers that differ from answer to answer. They are not recorded. */
@@ -28,7 +28,7 @@ export interface FastPathStep {
   readonly head?: ((request: IncomingMessage, headers: string[]) => void) | undefined;
 }
 
-export interface RecordedReply {
+export interface RecordedReply extends HeadStart {
   readonly status: number;
   /** Name, value, name, value…; the last value is the tidemark, which is set for each answer. */
   readonly head: string[];
@@ -45,7 +45,7 @@ export interface RecordedReply {
 
 export interface FastPathOptions {
   readonly cache: Cache;
-  /** Characters of the records, at two bytes each. */
+  /** Characters of the records, at two bytes each: V8 takes one, and the head is held as a list and as a text. */
   readonly maxBytes: number;
   readonly steps: readonly FastPathStep[];
   catalog(): Catalog;
@@ -67,6 +67,7 @@ export class FastPath {
   readonly #admitting: readonly FastPathStep[];
   readonly #heading: readonly FastPathStep[];
   readonly #drops: ReadonlySet<string>;
+  readonly #heads = new RepeatedHeads();
   #hits = 0;
 
   constructor(options: FastPathOptions) {
@@ -88,13 +89,13 @@ export class FastPath {
     return { hits: this.#hits, requests: this.#records.size, bytes: this.#records.calculatedSize };
   }
 
-  readonly handle: FirstHandler = (request: IncomingMessage, response: ServerResponse) => {
+  readonly handle: FirstHandler = (request, response) => {
     const startedAt = performance.now();
     const text = rawRequest(request);
     const record = text === undefined ? undefined : this.#records.get(text);
     if (record === undefined) return false;
     const { cache, catalog, verified, closing, recordGet, recordHead } = this.#options;
-    const { caller, coding, head, status } = record;
+    const { caller, coding, status } = record;
     if (record.catalog !== catalog() || closing()) return false;
     if (caller.token !== undefined && verified(caller.token) !== caller.verified) return false;
     const asked = record.asked ?? request.headers[TIDEMARK_HEADER];
@@ -106,11 +107,7 @@ export class FastPath {
     for (const step of this.#admitting) if (!step.admit?.(request, caller)) return false;
     cache.served();
     this.#hits += 1;
-    // The list is shared by all hits of the record: writeHead reads it before it returns.
-    head[head.length - 1] = current.tidemark;
-    response.writeHead(status, this.#heading.length === 0 ? head : this.#headed(request, head));
-    if (body === '') response.end();
-    else response.end(body);
+    this.#send(request, response, record, current.tidemark, body);
     const count = request.method === 'GET' ? recordGet : recordHead;
     if (response.socket?.writableLength === 0) count(status, performance.now() - startedAt);
     else response.once('finish', () => count(status, performance.now() - startedAt));
@@ -127,6 +124,28 @@ export class FastPath {
     }
     head.push(TIDEMARK_HEADER, '');
     this.#records.set(text, { ...reply, head });
+  }
+
+  #send(
+    request: IncomingMessage,
+    response: OneWriteResponse,
+    record: RecordedReply,
+    tidemark: Tidemark,
+    body: Buffer | string,
+  ): void {
+    const { status, head } = record;
+    const isRepeated = this.#heading.length === 0 && keepsAlive(request, response);
+    const repeated = isRepeated ? this.#heads.get(record, tidemark) : undefined;
+    if (repeated !== undefined) {
+      response.endWithHead(status, repeated, body);
+      return;
+    }
+    // The list is shared by all hits of the record: writeHead reads it before it returns.
+    head[head.length - 1] = tidemark;
+    response.writeHead(status, this.#heading.length === 0 ? head : this.#headed(request, head));
+    if (isRepeated) this.#heads.take(record, tidemark, response);
+    if (body === '') response.end();
+    else response.end(body);
   }
 
   #headed(request: IncomingMessage, head: readonly string[]): string[] {

@@ -5,8 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
-import { type BaseApp, networkOf, SharedLimit, type TrustProxy } from '@tidemark/service';
-import type { FirstHandler } from '../server-factory.ts';
+import { type BaseApp, type FirstHandler, networkOf, SharedLimit, type TrustProxy } from '@tidemark/service';
 import { limitErrors } from './errors.ts';
 import type { Overload, ShedCause } from './overload.ts';
 

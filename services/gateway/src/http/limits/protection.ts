@@ -1,10 +1,16 @@
 import type { Socket } from 'node:net';
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
-import { type BaseApp, inFlightOf, type Limiter, type Metrics, type TokenVerifier } from '@tidemark/service';
+import {
+  type BaseApp,
+  type FirstHandler,
+  inFlightOf,
+  type Limiter,
+  type Metrics,
+  type TokenVerifier,
+} from '@tidemark/service';
 import type { Config } from '../../config.ts';
 import type { BrowserHeaders } from '../plugins/browser-headers.ts';
-import type { FirstHandler } from '../server-factory.ts';
 import { createLoadShedder } from './load-shedder.ts';
 import { watchOverload } from './overload.ts';
 import { createRateLimit, type RateLimit } from './rate-limit.ts';

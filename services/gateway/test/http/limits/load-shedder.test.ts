@@ -1,10 +1,9 @@
 /** Tests the load shedder in front of an app, without Postgres. */
-import { createMetrics } from '@tidemark/service';
+import { createMetrics, type FirstHandler, serverFactory } from '@tidemark/service';
 import { fastify } from 'fastify';
 import t from 'tap';
 import { createLoadShedder } from '../../../src/http/limits/load-shedder.ts';
 import { watchOverload } from '../../../src/http/limits/overload.ts';
-import { type FirstHandler, serverFactory } from '../../../src/http/server-factory.ts';
 
 const metrics = createMetrics('gateway');
 let inFlight = 0;
@@ -18,8 +17,7 @@ const overload = watchOverload({
   queues: () => [queue],
 });
 const first: FirstHandler[] = [];
-const timeouts = { keepAliveMs: 5_000, requestMs: 30_000 };
-const app = fastify({ exposeHeadRoutes: true, serverFactory: serverFactory(first, timeouts) });
+const app = fastify({ exposeHeadRoutes: true, serverFactory: serverFactory(first) });
 for (const path of ['/livez', '/readyz', '/rest/v1/x']) app.get(path, async () => 'here');
 app.post('/rest/v1/x', async () => 'written');
 const shedder = createLoadShedder(app as never, {

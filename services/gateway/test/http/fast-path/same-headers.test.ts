@@ -1,7 +1,7 @@
 /** Answers of fastify, of the fast path and of the load shedder have the same headers for browsers. */
 import { connect } from 'node:net';
 import t from 'tap';
-import { until, useCachedGateway } from '../cache/relay.ts';
+import { until, useCachedGateway } from '../../cache/relay.ts';
 
 const ORIGINS = 'https://a.example, https://b.example';
 const script = `create table rows (id int primary key, name text);
