@@ -88,6 +88,11 @@ export interface Database {
   recordStatements(on: boolean): void;
   /** Statements are prepared anew: else `= $1` may find nothing in a timestamp that has become a timestamptz. */
   schemaChanged(): Promise<void>;
+  /**
+   * Plans are made anew, with the present BYPASSRLS and memberships of each role: on the primary once it resolves, on a
+   * replica once that has replayed the present position. The pools do so by themselves within some seconds.
+   */
+  rolesChanged(): Promise<void>;
   readonly answers: AnswersInFlight;
   problem(): string | undefined;
   close(deadlineMs?: number): Promise<void>;

@@ -11,10 +11,11 @@ import type { DbEvent } from './events.ts';
 import { Failover, type Server } from './failover/failover.ts';
 import type { PoolKind } from './pool/options.ts';
 import { ConnectionPool } from './pool/pool.ts';
+import { CatalogChanges } from './routing/catalog-changes.ts';
 import { PrimaryWatcher } from './routing/primary-watcher.ts';
 import { ReplicaWatcher, type ReplicaWatcherEvents } from './routing/replica-watcher.ts';
+import { RoleWatch } from './routing/role-watch.ts';
 import { type Replica, Router } from './routing/router.ts';
-import { SchemaChanges } from './routing/schema-changes.ts';
 import { checkRoom, watcherName } from './setup/connection-budget.ts';
 import { checkSchemaDrift } from './setup/schema-dump.ts';
 import { sizePools } from './setup/size-pools.ts';
@@ -50,8 +51,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     analytics?: ConnectionPool;
     admin?: ConnectionPool;
     replicas: Replica[];
-    schemaChanges?: SchemaChanges;
-  } = { replicas: [] };
+    changes: readonly CatalogChanges[];
+  } = { replicas: [], changes: [] };
   const limits = {
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
     unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
@@ -64,7 +65,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         pools.replicas[index]?.pool.giveUp(stalledMs, reason);
         pools.replicas[index]?.analytics.giveUp(stalledMs, reason);
       },
-      moved: (replayed) => pools.schemaChanges?.replayed(index, replayed),
+      moved(replayed) {
+        for (const changes of pools.changes) changes.replayed(index, replayed);
+      },
       promoted: () => void failover.consider(),
     };
     return new ReplicaWatcher({ name, probe, primary, limits, observe, on });
@@ -147,17 +150,20 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     const pool = openPool(`read:${watcher.name}`, 'read', on, 'none');
     return { pool, analytics: openPool(`analytics:${watcher.name}`, 'analytics', on, 'own', READ_ONLY), watcher };
   });
-  const schemaChanges = new SchemaChanges(
-    [write, analytics, admin],
-    replicas.map((on) => [on.pool, on.analytics]),
-  );
-  Object.assign(pools, { write, analytics, admin, replicas, schemaChanges });
+  const all = {
+    primary: [write, analytics, admin],
+    replicas: replicas.map((on) => ({ pools: [on.pool, on.analytics], replayed: () => on.watcher.replayed })),
+  };
+  const schemaChanges = new CatalogChanges(all, (pool) => pool.forgetStatements());
+  const roleChanges = new CatalogChanges(all, (pool) => pool.discardPlans());
+  const roleWatch = new RoleWatch(admin, () => roleChanges.noticed(admin), observe);
+  Object.assign(pools, { write, analytics, admin, replicas, changes: [schemaChanges, roleChanges] });
   if (options.recordStatements === false) {
     for (const { statements } of [write, analytics, admin, ...replicas.flatMap((on) => [on.pool, on.analytics])]) {
       statements.isOn = false;
     }
   }
-  await timeouts?.start(admin, observe);
+  await Promise.all([timeouts?.start(admin, observe), roleWatch.start()]);
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
   return assemble({
     primary,
@@ -170,6 +176,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     tidemarkWaitMs,
     timeouts,
     schemaChanges,
+    roleChanges,
+    roleWatch,
     stopWatching,
   });
 }
@@ -184,7 +192,9 @@ interface Parts {
   answers: AnswerBudget;
   tidemarkWaitMs: number;
   timeouts: RoleTimeouts | undefined;
-  schemaChanges: SchemaChanges;
+  schemaChanges: CatalogChanges;
+  roleChanges: CatalogChanges;
+  roleWatch: RoleWatch;
   stopWatching(): Promise<void>;
 }
 
@@ -217,9 +227,11 @@ function assemble(parts: Parts): Database {
       for (const registry of registries) registry.isOn = on;
     },
     schemaChanged: () => parts.schemaChanges.noticed(admin),
+    rolesChanged: () => parts.roleChanges.noticed(admin),
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {
       parts.timeouts?.stop();
+      parts.roleWatch.stop();
       await Promise.all([...pools.map((pool) => pool.close(deadlineMs)), parts.stopWatching()]);
     },
   };

@@ -36,6 +36,8 @@ export type DbEvent =
   | { type: 'db.schema_drifted'; server: string; missing: string[]; unexpected: string[]; error: Error }
   /** The statement_timeout of roles could not be read; the values read before stay in force. */
   | { type: 'db.role_settings_failed'; error: Error }
+  /** Whether roles have changed could not be read; the next check tries again. */
+  | { type: 'db.roles_unchecked'; error: Error }
   | { type: 'db.schema_unchecked'; server: string; error: Error }
   | { type: 'db.promotion_ignored'; reason: string }
   | { type: 'db.promotion_failed'; to: string; error: Error };

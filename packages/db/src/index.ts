@@ -11,6 +11,7 @@ export { type CheckOptions, checkServer, poolConnections, type ServerReport } fr
 export { type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
+export { ROLES_SQL } from './sql/roles.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
 export { mergedQuantiles, SlidingSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';

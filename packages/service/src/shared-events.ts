@@ -30,6 +30,7 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'db.schema_drifted': 'error',
   'db.schema_unchecked': 'warn',
   'db.role_settings_failed': 'warn',
+  'db.roles_unchecked': 'warn',
   'db.pools_shrunk': 'warn',
   'db.too_few_connections': 'warn',
   'db.primary_moved': 'error',

@@ -66,6 +66,8 @@ export class PooledConnection {
   readonly #texts: PreparedTexts;
   /** Count of schema changes, for pipelines, which prepare statements themselves. */
   schemaChanges = 0;
+  /** The session may hold plans with the rights that a role had before. */
+  hasStalePlans = false;
   readonly #socket = new DriverSocket();
 
   constructor(options: ConnectionOptions) {

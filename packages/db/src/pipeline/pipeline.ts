@@ -51,9 +51,8 @@ export class Pipeline {
 
   get isUsable(): boolean {
     const { connection } = this.lease;
-    return (
-      connection.state === 'busy' && connection.isFresh && !connection.prepared.wantsMeasure && !this.reader.isBroken
-    );
+    const { state, isFresh, hasStalePlans, prepared } = connection;
+    return state === 'busy' && isFresh && !hasStalePlans && !prepared.wantsMeasure && !this.reader.isBroken;
   }
 
   giveBack(): void {

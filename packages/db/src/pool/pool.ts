@@ -162,6 +162,11 @@ export class ConnectionPool implements Pool, LeaseSource {
     for (const connection of this.#connections) connection.forgetStatements();
   }
 
+  /** Each connection does so before its next lease; a pipeline takes no more reads and ends. */
+  discardPlans(): void {
+    for (const connection of this.#connections) connection.hasStalePlans = true;
+  }
+
   #lost(reason: string): Error {
     return errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
   }

@@ -46,6 +46,8 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
 
   async function load(): Promise<void> {
     if (!loading) {
+      // Answers that sessions give with the former rights of a role must not count as those of the present schema.
+      await db.rolesChanged();
       const [row] = await db.pools.admin.query<FactsRow>(FACTS, [options.publication]);
       const [position] = await db.pools.admin.query<PositionRow>(POSITION);
       const read = schemaFacts(row as FactsRow);

@@ -1,6 +1,6 @@
 /** Reads all that decides what roles may follow of some tables. While it says the same, facts are not read again. */
 import type { Pool } from '@tidemark/db';
-import { arrayLiteral } from '@tidemark/db';
+import { arrayLiteral, ROLES_SQL } from '@tidemark/db';
 import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
 import { definitionKey } from './known-definitions.ts';
 import type { TableName } from './look.ts';
@@ -21,6 +21,7 @@ const OWN = `x.oid >= ${FIRST_OWN_OID}`;
 /** Rows that no definition covers ($4: tables that policies read), without statistics, indexes and temporary tables. */
 const OTHERS = `concat_ws(' ', ${[
   ROLES_VERSION_SQL,
+  ROLES_SQL,
   rowsOf('pg_proc', OWN),
   rowsOf('pg_policy'),
   rowsOf('pg_rewrite', OWN),

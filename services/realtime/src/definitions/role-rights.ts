@@ -1,9 +1,12 @@
 /** The relay announces changes of any role; where another role changed, the earlier position of this one holds. */
 import type { Lsn } from '@tidemark/contracts';
 
-export const OWN_ROLES_VERSION_SQL = `(
+export const CURRENT_ROLE_SQL = 'select r.oid from pg_catalog.pg_roles r where r.rolname = current_user';
+
+/** `roles` is a SELECT of oids. The version is that of these roles and of all whose members they are. */
+export const rolesVersionSql = (roles: string): string => `(
 with recursive role (oid) as (
-  select r.oid from pg_catalog.pg_roles r where r.rolname = current_user
+  ${roles}
   union
   select m.roleid from role join pg_catalog.pg_auth_members m on m.member = role.oid
 )

@@ -2,6 +2,7 @@
 
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { publishedSql } from '../definitions/publication-sql.ts';
+import { CURRENT_ROLE_SQL, rolesVersionSql } from '../definitions/role-rights.ts';
 import { catalogOf, type PolicyCatalog } from './catalog.ts';
 
 /** A policy, a view or a function: `p`, `r`, `f`. */
@@ -40,6 +41,8 @@ export interface TablesReadCatalog {
   edges: readonly ReadEdge[];
   relations: readonly ReadRelation[];
   functions: PolicyCatalog;
+  /** Version of the roles with whose rights the policies read: the current one, owners of views and of SECURITY DEFINER functions. */
+  roles: string;
   /** Whether something reads unknown tables: another language, dynamic SQL, a foreign table. */
   opaque: boolean;
   timed: boolean;
@@ -63,6 +66,10 @@ const sourceOf = (kind: string, oid: string) => `(select p.polqual::text as tree
       where ${kind} = 'r' and w.ev_class = ${oid} and w.ev_type = '1' and v.relkind = 'v'
     union all select f.prosqlbody::text, case when f.prosqlbody is null and l.lanname in ('sql', 'plpgsql') then f.prosrc end
       from pg_proc f join pg_language l on l.oid = f.prolang where ${kind} = 'f' and f.oid = ${oid})`;
+
+const READING_ROLES = `select a.oid from (${CURRENT_ROLE_SQL}
+      union all select k.relowner from node n join pg_class k on n.kind = 'r' and k.oid = n.oid and k.relkind = 'v'
+      union all select f.proowner from node n join pg_proc f on n.kind = 'f' and f.oid = n.oid and f.prosecdef) a (oid)`;
 
 /** SQL for a TablesReadCatalog over pg_class as c; NULL without row-level security. */
 export const tablesReadCatalog = (
@@ -107,6 +114,7 @@ export const tablesReadCatalog = (
       from pg_class k join pg_namespace kn on kn.oid = k.relnamespace
       where k.oid in (select n.oid from node n where n.kind in ('r', 'c'))),
     'functions', ${catalogOf(`select f.tree from found f where f.kind <> 'f'`)},
+    'roles', ${rolesVersionSql(READING_ROLES)},
     'opaque', (select count(*) > ${MAX_SOURCES} from node)
       or exists (select from node n join pg_proc f on n.kind = 'f' and f.oid = n.oid join pg_language l on l.oid = f.prolang
         where l.lanname not in ('sql', 'plpgsql', 'c', 'internal'))

@@ -56,6 +56,8 @@ export function createFactsCache({ database, publication, announced, sharePercen
   const roleRights = new RoleRights();
   /** The version of facts that were read behind a look, and what it saw. */
   const looked = new Map<string, { seen: string; version: string }>();
+  /** Version of all roles with which sessions make their plans. */
+  let plannedRoles: string | undefined;
   let generation = 0;
   const generations = new WeakMap<TableFacts, number>();
   const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
@@ -66,11 +68,15 @@ export function createFactsCache({ database, publication, announced, sharePercen
     try {
       const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
       generations.set(facts, now);
-      return facts;
+      if (facts.allRoles === plannedRoles) return facts;
+      // Otherwise rows would be read with plans that have the row-level security of the former roles.
+      await database.rolesChanged();
+      plannedRoles = facts.allRoles;
+      if (attempt >= ATTEMPTS) throw errors.TABLE_CHANGING({ table });
     } catch (error) {
-      if (!CHANGED_MEANWHILE.has((error as { code?: string }).code ?? '') || attempt === ATTEMPTS) throw error;
-      return loadAnew({ role, claims: '{}' }, schema, table, attempt + 1);
+      if (!CHANGED_MEANWHILE.has((error as { code?: string }).code ?? '') || attempt >= ATTEMPTS) throw error;
     }
+    return loadAnew({ role, claims: '{}' }, schema, table, attempt + 1);
   }
 
   /** All that share the load get RT_FACTS_BUSY where its holder has too many loads waiting. */

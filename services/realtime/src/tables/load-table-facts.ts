@@ -119,7 +119,7 @@ export async function loadTableFacts(
       { identity, readOnly: true, isolation: 'read committed' },
     ),
   ]);
-  const { lsn, roles, own_roles: ownRoles } = after[0] as After;
+  const { lsn, roles, own_roles: ownRoles, all_roles: allRoles } = after[0] as After;
   const epoch = last?.epoch ?? '';
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
   if (row.definition !== again?.definition) throw errors.TABLE_CHANGING({ table });
@@ -163,6 +163,7 @@ export async function loadTableFacts(
     policies: policies.map((policy) => policyFacts(policy, row.catalog)),
     definition,
     roles,
+    allRoles,
     epoch,
     readFrom: parseLsn(before[0]?.lsn ?? ''),
     tidemark: formatTidemark(epoch, parseLsn(lsn)),

@@ -37,6 +37,8 @@ export interface TableFacts extends Dated {
   schema: string;
   table: string;
   oid: number;
+  /** Version of all roles of the server, also of those that this service may not SET ROLE to. */
+  allRoles: string;
   /** A server that has replayed up to here has everything that the facts say. */
   tidemark: Tidemark;
   /** Position since which the definition and the role's memberships have not changed; undefined where it is not known. */
