@@ -6,8 +6,9 @@ import type { DbEvent } from '../events.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { ROLES_SQL } from '../sql/roles.ts';
 
-/** A changed role takes effect in plans after at most this time and one check. */
 const CHECK_MS = 1_000;
+/** A changed role takes effect in plans after at most this time and one check. */
+const MAX_CHECK_MS = 5_000;
 /** The interval of the checks as a multiple of their duration: they take at most a twentieth of the time. */
 const SHARE = 20;
 const TIMEOUT_MS = 5_000;
@@ -48,7 +49,7 @@ export class RoleWatch {
       if (!this.#isStopped) this.#observe({ type: 'db.roles_unchecked', error: error as Error });
     }
     if (this.#isStopped) return;
-    const ms = Math.max(CHECK_MS, SHARE * (performance.now() - began));
+    const ms = Math.min(MAX_CHECK_MS, Math.max(CHECK_MS, SHARE * (performance.now() - began)));
     this.#timer = setTimeout(() => void this.#run(() => this.#check()), ms);
     this.#timer.unref();
   }

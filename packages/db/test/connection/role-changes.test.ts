@@ -77,9 +77,13 @@ t.test('the pools notice changes of roles by themselves, on a replica, too', asy
   for (const { text, rows } of changes) {
     for (let n = 0; n < 30; n += 1) await read(SEEN);
     await admin.query(text);
-    await until(`${text} has an effect`, async () => {
-      const answers = await Promise.all(Array.from({ length: 8 }, () => read(SEEN)));
-      return answers.flat().every((row) => row.rows === rows && row.through_function === rows);
-    });
+    await until(
+      `${text} has an effect`,
+      async () => {
+        const answers = await Promise.all(Array.from({ length: 8 }, () => read(SEEN)));
+        return answers.flat().every((row) => row.rows === rows && row.through_function === rows);
+      },
+      20_000,
+    );
   }
 });
