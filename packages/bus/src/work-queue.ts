@@ -9,8 +9,8 @@ export interface WorkQueue {
   ensure(): Promise<void>;
   publish(priority: Priority, message: unknown): Promise<void>;
   pull(priority: Priority): Promise<Delivery | undefined>;
-  /** Returns when the oldest unacknowledged message of a priority was published; undefined when there is none. */
-  oldest(priority: Priority): Promise<Date | undefined>;
+  /** Returns the number of unacknowledged messages, delivered ones included. */
+  size(): Promise<number>;
   /** Calls `onWork` when any instance publishes work, so that it need not wait for its next poll. */
   watch(onWork: () => void): { stop(): void };
 }
@@ -63,9 +63,9 @@ export function createWorkQueue(bus: Bus): WorkQueue {
       // A message without a reply subject is a status: 404 no messages, 409 the consumer is full.
       return message.reply ? createDelivery(nc, message) : undefined;
     },
-    async oldest(priority) {
-      const message = await jsm.direct.getMessage(stream, { seq: 1, next_by_subj: bus.subjects.work(priority) });
-      return message ? message.time : undefined;
+    async size() {
+      const { state } = await jsm.streams.info(stream);
+      return state.messages;
     },
     watch(onWork) {
       const subscription = nc.subscribe(bus.subjects.allWork, { callback: () => onWork() });

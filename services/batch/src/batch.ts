@@ -6,7 +6,9 @@ import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import { type Config, workerSizes } from './config.ts';
 import type { BatchEvent } from './events.ts';
+import { createThreadUsage } from './fairness/thread-usage.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
+import { jobStatements } from './jobs/job-statements.ts';
 import { createPlanner } from './jobs/planner.ts';
 import type { InstanceLimits } from './kinds/job-kind.ts';
 import { registerKinds } from './kinds/kind-registry.ts';
@@ -60,10 +62,11 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const roles = commaSeparated(config.JWT_ROLES);
   const storeOptions = fileStoreOptions(config);
   // One chunk more than workers: its transaction overlaps the others' work.
-  const slots = threads + 1;
+  const slots = { thread: threads + 1, main: config.BATCH_MAIN_CHUNKS };
   const window = config.BATCH_WINDOW || threads * 4;
   const queue = createChunkQueue(bus, observe);
   const kinds = await loadKinds(config.BATCH_KINDS);
+  await pool.query(jobStatements.keepTenantClaim, [config.BATCH_TENANT_CLAIM]);
   const registered = await registerKinds(pool, kinds, observe);
   await queue.ensure();
   const store = await openFileStore(storeOptions);
@@ -79,7 +82,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     file: deps.workerFile,
     workerData: { kinds: kindModules(kinds), store: storeOptions, storeTimeoutMs, limits },
     threads,
-    waitingLimit: slots,
+    waitingLimit: slots.thread,
     recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
     recycleBytes: config.BATCH_RECYCLE_MB * 1024 ** 2,
     maxChildBytes: childBytes,
@@ -96,7 +99,6 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     jobs,
     observe,
     worker,
-    kinds: [...kinds.keys()],
     leaseMs,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
@@ -125,13 +127,15 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     progress,
     observe,
     main: { store, storeTimeoutMs },
+    slots,
+    usage: createThreadUsage(threads),
     readInputs: createInputReader(registry, roles),
     leases,
     publish: queue.publish,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
   });
-  const runner = startRunner({ queue, handle: handler.handle, slots, observe });
+  const runner = startRunner({ queue, handle: handler.handle, slots: slots.thread + slots.main, observe });
   const sweeper = startSweeper({
     pool,
     planner,

@@ -32,6 +32,19 @@ export const configSchema = Type.Object({
     description:
       'most worker processes, each of which runs one item at a time; 0: one for each core. Idle ones end, but for one',
   }),
+  BATCH_MAIN_CHUNKS: Type.Integer({
+    default: 16,
+    minimum: 1,
+    maximum: 1_000,
+    description: 'chunks of kinds that wait instead of compute (runsOn main) at a time',
+  }),
+  BATCH_TENANT_CLAIM: Type.String({
+    default: 'sub',
+    minLength: 1,
+    maxLength: 255,
+    description:
+      'claim of the token that names the tenant of a job: a name, or a path with dots. Tenants share the threads evenly',
+  }),
   BATCH_CHUNK_ITEMS: Type.Integer({
     default: 16,
     minimum: 1,

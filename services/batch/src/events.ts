@@ -9,9 +9,8 @@ export type BatchOwnEvent =
   | { type: 'job.plan_failed'; job: string; error: Error }
   | { type: 'job.replanned'; job: string }
   | { type: 'job.cancelled'; job: string; chunks: number }
-  | { type: 'job.waits'; job: string; kind: string }
+  | { type: 'job.waits'; job: string; kind: string; waits: string }
   | { type: 'chunk.done'; job: string; chunk: number; done: number; failed: number; ms: number }
-  | { type: 'chunk.stale'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.discarded'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.fault'; job: string; chunk: number; attempt: number; error: Error }
   | { type: 'chunk.failed'; job: string; chunk: number; attempt: number; losses: number }
@@ -25,6 +24,7 @@ export type BatchOwnEvent =
   | { type: 'worker.timeout'; ms: number }
   | { type: 'worker.crashed'; how: string }
   | { type: 'worker.not_started'; how: string }
+  | { type: 'queue.spare_message' }
   | { type: 'queue.invalid_message'; subject: string; problem: string }
   | { type: 'queue.publish_failed'; priority: Priority; error: Error }
   | { type: 'queue.pull_failed'; error: Error }
@@ -45,7 +45,6 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'job.cancelled': 'info',
   'job.waits': 'warn',
   'chunk.done': 'debug',
-  'chunk.stale': 'debug',
   'chunk.discarded': 'info',
   'chunk.fault': 'warn',
   'chunk.failed': 'error',
@@ -59,6 +58,7 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'worker.timeout': 'warn',
   'worker.crashed': 'warn',
   'worker.not_started': 'error',
+  'queue.spare_message': 'debug',
   'queue.invalid_message': 'warn',
   'queue.publish_failed': 'warn',
   'queue.pull_failed': 'warn',

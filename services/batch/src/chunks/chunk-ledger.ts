@@ -1,14 +1,18 @@
 /** Every change is fenced by attempt and worker. */
-import type { WorkMessage } from '@tidemark/contracts';
-import type { Pool, Row, Transaction } from '@tidemark/db';
+import type { Priority, WorkMessage } from '@tidemark/contracts';
+import { arrayLiteral, type Pool, type Row, type Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import { targetStatements } from '../fairness/target-statements.ts';
+import type { Turn } from '../fairness/thread-usage.ts';
 import type { ChunkResult } from '../items/chunk-result.ts';
 import { itemStatements } from '../items/item-statements.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { Advance, JobLedger, LockedJob, QueuedChunk } from '../jobs/job-ledger.ts';
+import { jobStatements } from '../jobs/job-statements.ts';
 import type { PlannedItem } from '../jobs/plan-page.ts';
+import type { kindVersions } from '../kinds/load-kinds.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
@@ -18,18 +22,28 @@ export interface ClaimedChunk extends WorkMessage {
   losses: number;
   kind: string;
   spec: unknown;
+  tenant: string;
+  /** The service that the items call; null: none. */
+  target: string | null;
+  /** Measured ms of an item of the job; null until the first ones are done. */
+  itemMs: number | null;
   /** The identity with whose rights the inputs are read. */
   identity: JobIdentity;
 }
 
+export interface ClaimOptions extends Turn {
+  kinds: ReturnType<typeof kindVersions>;
+  priorities: readonly Priority[];
+}
+
 export interface ChunkLedger {
-  /** 'stale': the chunk is done, claimed by another runner, or cancelled. 'lacking': its kind does not run here. */
-  claim(message: WorkMessage): Promise<ClaimedChunk | 'stale' | 'lacking'>;
+  /** Takes the chunk whose turn it is. 'none': nothing is queued. 'later': what is queued may not start here now. */
+  claim(options: ClaimOptions): Promise<ClaimedChunk | 'none' | 'later'>;
   /**
    * Writes the results, the next chunks of the window and possibly the end of the job, in one transaction. Returns
    * undefined, and writes nothing, when the chunk is no longer ours.
    */
-  complete(chunk: WorkMessage, result: ChunkResult): Promise<QueuedChunk[] | undefined>;
+  complete(chunk: ClaimedChunk, result: ChunkResult): Promise<QueuedChunk[] | undefined>;
   fault(chunk: WorkMessage): Promise<void>;
   /**
    * Splits a chunk whose items must not run together again. A single item fails at its last loss. Without `isOurs`
@@ -44,7 +58,6 @@ export interface ChunkLedgerOptions {
   registry: FileRegistry;
   jobs: JobLedger;
   worker: string;
-  kinds: readonly string[];
   leaseMs: number;
   maxAttempts: number;
   faultDelayMs: number;
@@ -58,11 +71,15 @@ interface LostChunk {
   attempt: number;
   losses: number;
   items: PlannedItem[];
+  target: string | null;
 }
+
+/** A smaller change of the measured time of an item is not worth a write. */
+const MIN_CHANGE = 0.25;
+const MIN_MEASURED_MS = 100;
 
 export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
-  const kindNames = JSON.stringify(options.kinds);
 
   /** Returns undefined when the job is not running, or there was nothing to change. */
   async function changeLocked(
@@ -84,12 +101,27 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     return advance.toFinish ? [...advance.queued, ...(await jobs.advance(job))] : advance.queued;
   }
 
+  /** Returns the ms until the target may be called again. */
+  async function adaptTarget(
+    tx: Transaction,
+    { job, chunk, kind, tenant, target }: ClaimedChunk,
+    answer: NonNullable<ChunkResult['target']>,
+  ): Promise<number | undefined> {
+    const params = [kind, target, tenant, job, chunk];
+    if (!answer.refused) {
+      await tx.query(targetStatements.answered, params);
+      return undefined;
+    }
+    const [row] = await tx.query<{ ms: number }>(targetStatements.refused, [...params, answer.retryAfterMs]);
+    return row?.ms ?? options.faultDelayMs;
+  }
+
   async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
-    const { state, losses, items } = lost;
+    const { state, losses, items, target } = lost;
     if (state === 'split') {
       // The losses of a chunk are not those of each item: one that is left alone has the same number of losses to go.
       const middle = Math.ceil(items.length / 2);
-      const halves = [items.slice(0, middle), items.slice(middle)].map((half) => ({ items: half, losses: 1 }));
+      const halves = [items.slice(0, middle), items.slice(middle)].map((half) => ({ items: half, losses: 1, target }));
       await tx.query(chunkStatements.insert, [job, JSON.stringify(halves)]);
     } else if (state === 'failed') {
       const { code, message, hint } = errors.ITEM_LOST({ losses, how: `chunk ${chunk} was never completed` });
@@ -106,30 +138,43 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   }
 
   return {
-    async claim({ job, chunk, attempt }) {
-      const [row] = await pool.query(chunkStatements.claim, [job, chunk, attempt, worker, leaseMs, kindNames]);
+    async claim({ kinds, priorities, used, long, mostLong, unmeasured }) {
+      const [row] = await pool.query(chunkStatements.claim, [
+        ...[JSON.stringify(kinds), worker, leaseMs, arrayLiteral([...priorities]), JSON.stringify(used)],
+        ...[long, mostLong, JSON.stringify(unmeasured)],
+      ]);
       if (!row) {
-        const [found] = await pool.query(chunkStatements.isQueued, [job, chunk, attempt]);
-        return found?.queued ? 'lacking' : 'stale';
+        const [found] = await pool.query(chunkStatements.anyQueued);
+        return found?.queued ? 'later' : 'none';
       }
-      const { items, losses, kind, spec, role, claims } = row;
-      return { job, chunk, attempt, items, losses, kind, spec, identity: { role, claims } };
+      const { job, chunk, attempt, items, losses, kind, spec, role, claims, tenant, target, item_ms, may_role } = row;
+      const shared = { job, chunk, attempt, items, losses, kind, spec, tenant, target, itemMs: item_ms };
+      return { ...shared, identity: { role, claims, isRefused: !may_role } };
     },
 
-    complete: ({ job, chunk, attempt }, { done, failed, files, rows, retries }) =>
-      changeLocked(job, async (tx, { owner }) => {
+    complete: (claimed, { done, failed, files, rows, retries, target: answer, itemMs }) => {
+      const { job, chunk, attempt, target } = claimed;
+      return changeLocked(job, async (tx, { owner }) => {
         const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, done, failed]);
         if (ours.length === 0) return undefined;
         // The outputs of a job without an owner, such as one of a service token, belong to the owners of the inputs.
         const owned = files.map(({ item, ...file }) => ({ ...file, owner: owner ?? item.owner, jobId: job }));
         await registry.insert(tx, owned);
         if (rows.length > 0) await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+        const blockedMs = answer && (await adaptTarget(tx, claimed, answer));
         if (retries.length > 0) {
-          const chunks = retries.map(({ items, delayMs }) => ({ items, delay_ms: delayMs }));
+          const chunks = retries.map((retry) => ({
+            items: retry.items,
+            delay_ms: retry.delayMs === 'target' ? blockedMs : retry.delayMs,
+            target: retry.target ?? target,
+          }));
           await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
         }
+        const measured = newMeasure(claimed.itemMs, itemMs);
+        if (measured !== undefined) await tx.query(jobStatements.measured, [job, measured]);
         return [];
-      }),
+      });
+    },
 
     async fault({ job, chunk, attempt }) {
       await pool.query(chunkStatements.fault, [job, chunk, attempt, worker, options.faultDelayMs]);
@@ -154,4 +199,13 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
       return (await pool.query(chunkStatements.handBack, [job, chunk, attempt, worker])).length > 0;
     },
   };
+}
+
+/** Returns undefined for what is not worth a write. */
+function newMeasure(before: number | null, ms: number | undefined): number | undefined {
+  if (ms === undefined) return undefined;
+  if (before === null) return ms;
+  const mean = (before + ms) / 2;
+  if (Math.max(before, mean) < MIN_MEASURED_MS || Math.abs(mean - before) < MIN_CHANGE * before) return undefined;
+  return mean;
 }

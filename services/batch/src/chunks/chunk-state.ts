@@ -1,6 +1,7 @@
 /**
  * The life of a chunk (tidemark.job_chunks: state, attempt, losses). The statements of `chunk-statements.ts` make exactly
- * these transitions. `attempt` fences: a runner whose attempt is not the row's can change nothing.
+ * these transitions. `attempt` fences: a runner whose attempt is not the row's can change nothing. A claim takes any queued
+ * chunk, in the attempt that it has.
  *
  *             publish            claim             complete
  *   planned ──────────► queued ─────────► running ──────────► done
@@ -26,7 +27,7 @@ export interface Chunk {
 export type ChunkEvent =
   /** The chunk enters the window of the job. */
   | { type: 'publish' }
-  | { type: 'claim'; attempt: number }
+  | { type: 'claim' }
   | { type: 'complete'; attempt: number }
   | { type: 'hand_back'; attempt: number }
   /** The runner of this attempt could not reach the database: the chunk runs again later. */
@@ -42,7 +43,7 @@ export function nextChunk(chunk: Chunk, event: ChunkEvent, maxLosses: number): C
     case 'publish':
       return state === 'planned' ? { ...chunk, state: 'queued', attempt: attempt + 1 } : undefined;
     case 'claim':
-      return state === 'queued' && event.attempt === attempt ? { ...chunk, state: 'running' } : undefined;
+      return state === 'queued' ? { ...chunk, state: 'running' } : undefined;
     case 'complete':
       return isHeld ? { ...chunk, state: 'done' } : undefined;
     case 'hand_back':

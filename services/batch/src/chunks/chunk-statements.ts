@@ -1,19 +1,22 @@
 export const chunkStatements = {
-  /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses}. */
+  /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses, target}. */
   insert: `
-    insert into tidemark.job_chunks (job_id, chunk, items, not_before, losses)
+    insert into tidemark.job_chunks (job_id, chunk, items, not_before, losses, target)
     select $1::uuid,
       coalesce((select max(chunk) from tidemark.job_chunks where job_id = $1::uuid), -1) + ordinality,
-      c -> 'items', clock_timestamp() + (c ->> 'delay_ms')::float8 * interval '1 ms', coalesce((c ->> 'losses')::int, 0)
+      c -> 'items', clock_timestamp() + (c ->> 'delay_ms')::float8 * interval '1 ms', coalesce((c ->> 'losses')::int, 0), c ->> 'target'
     from jsonb_array_elements($2::jsonb) with ordinality as e (c, ordinality)`,
 
   /** planned → queued, up to the window. $1: job (locked), $2: window. */
   openWindow: `
     update tidemark.job_chunks c set state = 'queued', attempt = attempt + 1, queued_at = clock_timestamp()
     from (
-      select chunk from tidemark.job_chunks where job_id = $1::uuid and state = 'planned'
-        and (not_before is null or not_before <= clock_timestamp())
-      order by chunk
+      select p.chunk from tidemark.job_chunks p where p.job_id = $1::uuid and p.state = 'planned'
+        and (p.not_before is null or p.not_before <= clock_timestamp())
+        and (p.target is null or not exists (
+          select from tidemark.job_targets t join tidemark.jobs j on j.kind = t.kind and j.tenant = t.tenant
+          where j.id = p.job_id and t.target = p.target and t.blocked_until > clock_timestamp()))
+      order by p.chunk
       limit greatest(0, $2::int - (
         select count(*)::int from tidemark.job_chunks where job_id = $1::uuid and state in ('queued', 'running')))
     ) as next
@@ -25,21 +28,17 @@ export const chunkStatements = {
     select exists (
       select from tidemark.job_chunks where job_id = $1::uuid and state in ('planned', 'queued', 'running')) as open`,
 
-  /** queued → running. $1: job, $2: chunk, $3: attempt, $4: worker, $5: lease in ms, $6: JSON array of the kinds that run here. */
-  claim: `
-    update tidemark.job_chunks c
-    set state = 'running', worker = $4::text, lease_until = clock_timestamp() + $5::float8 * interval '1 ms'
-    from tidemark.jobs j, tidemark.job_requests r
-    where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
-      and j.id = c.job_id and j.state = 'running' and j.kind in (select jsonb_array_elements_text($6::jsonb))
-      and r.job_id = j.id
-    returning c.items, c.losses, j.kind, r.spec, r.claims, j.role`,
+  /**
+   * queued → running, the chunk whose turn it is. $1: JSON array of {name, oldest, version} of the kinds that may start, $2: worker,
+   * $3: lease in ms, $4: priorities in order, $5: used ms by tenant and job, $6: long chunks that run, $7: most of them, $8: running
+   * chunks of jobs without a measured item, by tenant.
+   */
+  claim:
+    'select * from tidemark.claim_chunk($1::jsonb, $2, $3::float8, $4::text[], $5::jsonb, $6::int, $7::int, $8::jsonb)',
 
-  /** Returns a row when only the kind prevents this instance from claiming the chunk. $1: job, $2: chunk, $3: attempt. */
-  isQueued: `
+  anyQueued: `
     select exists (
-      select from tidemark.job_chunks c join tidemark.jobs j on j.id = c.job_id
-      where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued' and j.state = 'running'
+      select from tidemark.job_chunks c join tidemark.jobs j on j.id = c.job_id where c.state = 'queued' and j.state = 'running'
     ) as queued`,
 
   /**
@@ -84,20 +83,21 @@ export const chunkStatements = {
       finished_at = case when jsonb_array_length(items) > 1 or losses + 1 >= $5::int then clock_timestamp() end
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and state = 'running'
       and (worker = $4::text or ($4::text is null and lease_until < clock_timestamp()))
-    returning state, attempt, losses, items`,
+    returning state, attempt, losses, items, target`,
 
   /**
-   * Returns queued chunks whose message is no longer on the queue: they were queued before the oldest message.
-   * $1: priority, $2: time of the oldest message, or now, less a margin, $3: limit.
+   * Returns queued chunks that may lack a message: as many as the rows of queued and running chunks exceed the messages.
+   * $1: messages on the queue, $2: ms that a publication may take, $3: limit.
    */
-  republish: `
-    update tidemark.job_chunks c set queued_at = clock_timestamp()
-    from tidemark.jobs j
-    where j.id = c.job_id and c.state = 'queued' and (c.job_id, c.chunk) in (
-      select q.job_id, q.chunk from tidemark.job_chunks q join tidemark.jobs qj on qj.id = q.job_id
-      where q.state = 'queued' and q.queued_at < $2::timestamptz and qj.priority = $1::text and qj.state = 'running'
-      order by q.queued_at limit $3::int for update of q skip locked)
-    returning c.job_id, c.chunk, c.attempt`,
+  withoutMessage: `
+    select c.job_id as job, c.chunk, c.attempt, j.priority
+    from tidemark.job_chunks c join tidemark.jobs j on j.id = c.job_id
+    where c.state = 'queued' and j.state = 'running' and c.queued_at < clock_timestamp() - $2::float8 * interval '1 ms'
+    order by c.queued_at
+    limit least($3::int, greatest(0, (
+      select count(*) from tidemark.job_chunks r
+      where r.state = 'running' or (r.state = 'queued' and r.queued_at < clock_timestamp() - $2::float8 * interval '1 ms')
+    ) - $1::int))`,
 
   /** The recursive part visits each job with open chunks once, by the index. $1: limit of jobs. */
   cancelEnded: `

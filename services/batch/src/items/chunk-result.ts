@@ -26,7 +26,10 @@ export interface ResultFile extends Omit<NewFile, 'owner' | 'jobId'> {
 
 export interface Retry {
   items: PlannedItem[];
-  delayMs: number;
+  /** 'target': until the target of the chunk may be called again. */
+  delayMs: number | 'target';
+  /** Another one than that of the chunk. */
+  target?: string | null;
 }
 
 export interface ChunkResult {
@@ -35,13 +38,17 @@ export interface ChunkResult {
   rows: ItemRow[];
   files: ResultFile[];
   retries: Retry[];
+  /** What its target did, if it was called; `retryAfterMs` is what a refusal asked for. */
+  target?: { refused: false } | { refused: true; retryAfterMs: number | null };
+  /** Mean ms of the items that ran; undefined when none did. */
+  itemMs?: number;
 }
 
 export interface ResultBuilder {
   succeed(item: PlannedItem, ready: ReadyItem, success: Success, durationMs: number): void;
   fail(item: PlannedItem, failure: Failure, durationMs: number | null): boolean;
   /** The environment failed: these items run again without losing an attempt. */
-  postpone(items: PlannedItem[], delayMs: number): void;
+  postpone(items: PlannedItem[], delayMs: Retry['delayMs']): void;
   readonly result: ChunkResult;
 }
 
@@ -80,7 +87,8 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
     },
     fail(item, failure, duration_ms) {
       const attempts = item.attempts + 1;
-      const isFinal = failure.next !== 'retry' || attempts >= maxAttempts;
+      // Without a target to wait for, a refusal is an attempt.
+      const isFinal = (failure.next !== 'retry' && failure.next !== 'throttle') || attempts >= maxAttempts;
       if (isFinal) result.failed += 1;
       else retry(item, attempts, failure.retryAfterMs);
       const { index, input } = item;

@@ -6,10 +6,13 @@ export interface JobIdentity {
   role: string;
   /** Null when the row in tidemark.job_requests no longer exists. */
   claims: Record<string, unknown> | null;
+  /** The role was dropped since, or the service may not take it. */
+  isRefused?: boolean;
 }
 
 /** A token could not have the role of a superuser, for example, so a job must not either. */
-export function identityOf({ role, claims }: JobIdentity, roles: readonly string[]): Identity {
+export function identityOf({ role, claims, isRefused }: JobIdentity, roles: readonly string[]): Identity {
+  if (isRefused) throw errors.ROLE_REFUSED({ role, reason: 'it does not exist, or the service may not take it' });
   if (!roles.includes(role)) throw errors.ROLE_REFUSED({ role, reason: 'JWT_ROLES does not list it' });
   return { role, claims: JSON.stringify(claims ?? {}) };
 }

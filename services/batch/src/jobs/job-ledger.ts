@@ -10,7 +10,7 @@ import { errorColumn } from './error-column.ts';
 import { type FinishCall, FinishError, runFinish } from './finish-job.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
-import type { PlannedItem } from './plan-page.ts';
+import type { PlannedChunk } from './plan-page.ts';
 
 export interface QueuedChunk {
   job: string;
@@ -20,7 +20,7 @@ export interface QueuedChunk {
 }
 
 export interface PlannedPage {
-  chunks: readonly (readonly PlannedItem[])[];
+  chunks: readonly PlannedChunk[];
   /** Where this page began and where the next one begins; null: at the beginning, and nowhere. */
   cursor: string | null;
   nextCursor: string | null;
@@ -131,13 +131,13 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
   }
 
   async function plan(job: string, { chunks, cursor, nextCursor }: PlannedPage): Promise<QueuedChunk[] | undefined> {
-    const items = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const items = chunks.reduce((sum, chunk) => sum + chunk.items.length, 0);
     const isWritten = await pool.transaction(async (tx) => {
       const planned = await tx.query(jobStatements.planned, [job, items, nextCursor === null]);
       if (planned.length === 0) return false;
       const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor]);
       if (kept.length === 0) throw errors.PAGE_TAKEN();
-      if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks.map((items) => ({ items })))]);
+      if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
       return true;
     });
     return isWritten ? advance(job) : undefined;

@@ -1,23 +1,54 @@
+/** Jobs of a tenant to choose from, of which other instances may be claiming some. */
+const CANDIDATES = 3;
+
 export const jobStatements = {
+  keepTenantClaim: 'update tidemark.job_settings set tenant_claim = $1::text where tenant_claim <> $1::text',
+
   /**
-   * queued → planning. $1: most jobs planned or running, $2: JSON array of the kinds that run here. A kind that no
-   * instance ever registered is claimed too, for the planner to refuse.
+   * queued → planning, of the tenant with the fewest places. A tenant takes a place while it has fewer than are free, so that
+   * there is one for the next tenant. Jobs that wait for something else hold none. $1: places, $2: JSON array of the kinds that
+   * run here ({name, oldest, version}). A kind that no instance ever registered is claimed too, for the planner to refuse.
    */
   claim: `
+    with recursive tenants (tenant) as (
+      (select tenant from tidemark.jobs where state = 'queued' order by tenant limit 1)
+      union all
+      select (select j.tenant from tidemark.jobs j where j.state = 'queued' and j.tenant > t.tenant order by j.tenant limit 1)
+      from tenants t where t.tenant is not null
+    ), held as (
+      select tenant, count(*) as started, count(*) filter (where waits_for is null) as places
+      from tidemark.jobs where state in ('planning', 'running') group by tenant
+    ), mine as (
+      select * from jsonb_to_recordset($2::jsonb) as k (name text, oldest int, version int)
+    ), waiting as (
+      select f.*, coalesce(h.places, 0) as places
+      from tenants t left join held h on h.tenant = t.tenant, lateral (
+        select j.id, j.priority, j.created_at from tidemark.jobs j join tidemark.job_requests r on r.job_id = j.id
+        where j.state = 'queued' and j.tenant = t.tenant and (j.run_at is null or j.run_at <= clock_timestamp())
+          and (exists (select from mine m where m.name = j.kind and coalesce(r.kind_version, m.version) between m.oldest and m.version)
+            or j.kind not in (select name from tidemark.job_kinds))
+        order by case j.priority when 'high' then 0 when 'normal' then 1 else 2 end, j.created_at
+        limit ${CANDIDATES}
+      ) as f
+      where coalesce(h.places, 0) < $1::int - (select coalesce(sum(places), 0) from held) and coalesce(h.started, 0) < $1::int
+    ), picked as (
+      select j.id from waiting w join tidemark.jobs j on j.id = w.id
+      where j.state = 'queued'
+      order by array_position(array['high', 'normal', 'low'], w.priority), w.places, w.created_at
+      limit 1 for update of j skip locked
+    ), request as (
+      update tidemark.job_requests r set kind_version = coalesce(m.version, r.kind_version)
+      from picked p join tidemark.jobs j on j.id = p.id left join mine m on m.name = j.kind
+      where r.job_id = p.id
+      returning r.job_id, r.spec, r.claims, r.cursor
+    )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
-    from tidemark.job_requests r
-    where j.state = 'queued' and r.job_id = j.id
-      and j.id = (
-        select id from tidemark.jobs where state = 'queued' and (run_at is null or run_at <= clock_timestamp())
-          and (kind in (select jsonb_array_elements_text($2::jsonb)) or kind not in (select name from tidemark.job_kinds))
-        order by array_position(array['high', 'normal', 'low'], priority), created_at
-        limit 1 for update skip locked)
-      and (select count(*) from tidemark.jobs where state in ('planning', 'running')) < $1::int
+    from request r where j.id = r.job_id
     returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
 
   /**
-   * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: JSON array of the kinds that
-   * run here, $3: planned chunks from which on no page is needed, $4: ms that the page may take.
+   * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: as for claim, $3: planned
+   * chunks from which on no page is needed, $4: ms that the page may take.
    */
   claimPage: `
     update tidemark.job_requests r set page_lease = clock_timestamp() + $4::float8 * interval '1 ms'
@@ -25,7 +56,9 @@ export const jobStatements = {
     where j.id = r.job_id and r.job_id = (
       select u.id from tidemark.jobs u join tidemark.job_requests q on q.job_id = u.id
       where u.state = 'running' and not u.planned_all and ($1::uuid is null or u.id = $1::uuid)
-        and u.kind in (select jsonb_array_elements_text($2::jsonb))
+        and exists (
+          select from jsonb_to_recordset($2::jsonb) as k (name text, oldest int, version int)
+          where k.name = u.kind and coalesce(q.kind_version, k.version) between k.oldest and k.version)
         and (q.page_lease is null or q.page_lease < clock_timestamp())
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
@@ -33,20 +66,35 @@ export const jobStatements = {
     returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
 
   /**
-   * Marks unfinished jobs whose kind runs on no instance, and unmarks them when one runs it again. $1: ms without a heartbeat of
-   * the kind, $2: limit.
+   * Says what an unfinished job waits for: an instance that runs its kind and version, or a target that its chunks call. Such a
+   * job holds no place. $1: ms without a heartbeat of the kind, $2: limit.
    */
-  sayKindsAway: `
-    update tidemark.jobs j set waits_for = case when w.is_away then 'an instance that runs the kind ' || j.kind end
+  sayWaits: `
+    update tidemark.jobs j set waits_for = w.waits
     from (
-      select u.id, k.seen_at < clock_timestamp() - $1::float8 * interval '1 ms' as is_away
-      from tidemark.jobs u join tidemark.job_kinds k on k.name = u.kind
+      select u.id, u.waits_for as before, u.kind,
+        case
+          when exists (select from tidemark.job_kinds where name = u.kind) and not exists (
+            select from tidemark.job_kind_versions v
+            where v.name = u.kind and coalesce(r.kind_version, v.version) between v.oldest and v.version
+              and v.seen_at >= clock_timestamp() - $1::float8 * interval '1 ms')
+          then 'an instance that runs the kind ' || u.kind || coalesce(' in version ' || r.kind_version, '')
+          when u.state = 'running' then (
+            select 'the limit of ' || t.target || ', until ' || to_char(t.blocked_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            from tidemark.job_targets t
+            where t.kind = u.kind and t.tenant = u.tenant and t.blocked_until > clock_timestamp()
+              and exists (select from tidemark.job_chunks c
+                where c.job_id = u.id and c.state in ('planned', 'queued') and c.target = t.target)
+              and not exists (select from tidemark.job_chunks c where c.job_id = u.id and c.state = 'running')
+            order by t.blocked_until limit 1)
+        end as waits
+      from tidemark.jobs u join tidemark.job_requests r on r.job_id = u.id
       where u.state in ('queued', 'running')
-        and (k.seen_at < clock_timestamp() - $1::float8 * interval '1 ms') <> (u.waits_for is not null)
-      order by u.id limit $2::int for update of u skip locked
     ) as w
-    where j.id = w.id
-    returning j.id, j.kind, w.is_away`,
+    where j.id in (
+      select i.id from tidemark.jobs i where i.id = w.id and i.state in ('queued', 'running') for update skip locked)
+      and w.waits is distinct from w.before
+    returning j.id, j.kind, j.waits_for as waits`,
 
   /** planning → queued, when the planner has ended. $1: ms, $2: limit. */
   replan: `
@@ -104,6 +152,9 @@ export const jobStatements = {
 
   /** Reads the spec and the claims for `finish` of the kind. $1: job. */
   request: 'select spec, claims from tidemark.job_requests where job_id = $1::uuid',
+
+  /** Keeps the measured ms of an item. $1: job, $2: ms. */
+  measured: 'update tidemark.job_requests set item_ms = $2::float8 where job_id = $1::uuid',
 
   /** Returns the sums of a job's chunks when none is open. $1: job. */
   sums: `

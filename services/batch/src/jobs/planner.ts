@@ -3,7 +3,7 @@ import type { Pool, Row } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
-import type { Kinds } from '../kinds/load-kinds.ts';
+import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
 import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
@@ -48,7 +48,7 @@ const PAGE_MS = 60_000;
 
 export function createPlanner(options: PlannerOptions): Planner {
   const { pool, kinds, registry, ledger, publish, observe, chunkItems, window } = options;
-  const kindNames = JSON.stringify([...kinds.keys()]);
+  const versions = JSON.stringify(kindVersions(kinds.values()));
   const limit = Math.min(MAX_PAGE, chunkItems * window * 2);
 
   async function plan(job: ClaimedJob): Promise<void> {
@@ -61,7 +61,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(id, page.items.length);
-    const chunks = cutChunks(page, options.threads, chunkItems);
+    const chunks = cutChunks(page, options.threads, chunkItems, kind, spec);
     const queued = await ledger.plan(id, { chunks, cursor, nextCursor: page.nextCursor });
     if (!queued) return;
     const ms = performance.now() - startedAt;
@@ -95,11 +95,11 @@ export function createPlanner(options: PlannerOptions): Planner {
 
   return {
     async planNext() {
-      const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs, kindNames]);
+      const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs, versions]);
       return job ? planOrRefuse(job, ['planning']) : false;
     },
     async planMore(id) {
-      const params = [id ?? null, kindNames, window, PAGE_MS];
+      const params = [id ?? null, versions, window, PAGE_MS];
       const [job] = await pool.query<ClaimedJob>(jobStatements.claimPage, params);
       return job ? planOrRefuse(job, ['running', 'paused']) : false;
     },

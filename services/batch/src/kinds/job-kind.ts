@@ -11,6 +11,8 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   name: string;
   /** Increase it with each change of `spec`: of two instances, the one with the higher version registers its schema. */
   version: number;
+  /** The oldest version whose jobs this file runs, too; default: only its own. Jobs of another version wait for their own. */
+  oldest?: number;
   /** A TypeBox or plain JSON schema. The gateway checks a spec before the job starts, and the planner checks it again. */
   spec: Spec;
   item: {
@@ -30,6 +32,11 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   /** Returns the bytes of memory that `run` needs. The item waits until they fit into BATCH_MEMORY_MB. */
   cost(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<number> | number;
   run(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<ItemResult> | ItemResult;
+  /**
+   * Returns the service that the item calls, such as the host of a URL, at most 255 characters; null: none. All instances together
+   * call a target with few items of a tenant at a time: more while it answers, half with each `throttled` failure.
+   */
+  target?(input: Input, context: { spec: Static<Spec> }): string | null;
   /** Runs once, in the transaction that ends the job, unless the job is cancelled. */
   finish?(tx: Transaction, job: FinishedJob<Static<Spec>>): Promise<void>;
 }
@@ -77,8 +84,16 @@ export interface InstanceLimits {
   itemMs: number;
 }
 
-/** `value` is JSON of at most 64 KB. `retryAfter`, in seconds, delays the next attempt. */
-export type ItemResult = { files?: OutputFile[]; value?: unknown } | { failure: ItemFailure; retryAfter?: number };
+/** `value` is JSON of at most 64 KB. */
+export type ItemResult = { files?: OutputFile[]; value?: unknown } | FailedItem;
+
+export interface FailedItem {
+  failure: ItemFailure;
+  /** Delays the next attempt, at most 15 minutes: seconds, or the text of a Retry-After header in either form. */
+  retryAfter?: number | string;
+  /** The Date header of the same response, against which a Retry-After with a date is read. */
+  responseDate?: string;
+}
 
 export interface OutputFile {
   bytes: Buffer;
@@ -94,6 +109,8 @@ export interface ItemFailure {
   hint?: string | null;
   /** True when the cause may be temporary, so that the item is tried again within BATCH_MAX_ATTEMPTS. */
   retry?: boolean;
+  /** True when the target refused the item because of its load (429, 503): it runs again later without losing an attempt. */
+  throttled?: boolean;
 }
 
 export interface FinishedJob<Spec> {

@@ -2,7 +2,7 @@
 import type { Pool } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
-import type { Kinds } from './load-kinds.ts';
+import { type Kinds, kindVersions } from './load-kinds.ts';
 
 export interface KindRegistry {
   stop(): void;
@@ -19,6 +19,15 @@ const REGISTER = `
     version = excluded.version, spec_schema = excluded.spec_schema, limits = excluded.limits, registered_at = clock_timestamp()
   where (job_kinds.version, job_kinds.spec_schema, job_kinds.limits) <> (excluded.version, excluded.spec_schema, excluded.limits)
     and job_kinds.version <= excluded.version`;
+
+const REGISTER_VERSIONS = `
+  insert into tidemark.job_kind_versions (name, version, oldest)
+  select name, version, oldest from jsonb_to_recordset($1::jsonb) as k (name text, version int, oldest int)
+  order by name, version
+  on conflict (name, version) do update set oldest = excluded.oldest, seen_at = clock_timestamp()`;
+
+/** A job of a version that no instance has run for a day waits all the same. */
+const FORGET_VERSIONS = `delete from tidemark.job_kind_versions where seen_at < clock_timestamp() - interval '1 day'`;
 
 /** Updates rows in the order of names, as registering does, so that two instances cannot deadlock. */
 const SEEN = `
@@ -39,7 +48,12 @@ export async function registerKinds(
   }));
   const names = JSON.stringify([...kinds.keys()]);
   await pool.query(REGISTER, [JSON.stringify(rows)]);
-  const seen = () => pool.query(SEEN, [names]);
+  const versions = JSON.stringify(kindVersions(kinds.values()));
+  const seen = async () => {
+    await pool.query(SEEN, [names]);
+    await pool.query(REGISTER_VERSIONS, [versions]);
+  };
+  await pool.query(FORGET_VERSIONS);
   await seen();
   return { stop: every('kinds', SEEN_EVERY_MS, seen, observe).stop };
 }

@@ -21,6 +21,7 @@ const shape = Compile(
   Type.Object({
     name: Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }),
     version: Type.Integer({ minimum: 1 }),
+    oldest: Type.Optional(Type.Integer({ minimum: 1 })),
     spec: Type.Object({}),
     item: Type.Object({ input: Type.Enum(['file', 'value']), keepsSuccesses: Type.Boolean() }),
     limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }) }),
@@ -42,6 +43,11 @@ export async function loadKinds(patterns: string): Promise<Kinds> {
     kinds.set(kind.name, kind);
   }
   return kinds;
+}
+
+/** Which versions of which kinds run here, as the statements of jobs and chunks compare them. */
+export function kindVersions(kinds: Iterable<JobKind>): { name: string; oldest: number; version: number }[] {
+  return Array.from(kinds, ({ name, version, oldest = version }) => ({ name, oldest, version }));
 }
 
 export function kindModules(kinds: Kinds): KindModule[] {
@@ -71,5 +77,8 @@ async function loadKind(url: string): Promise<LoadedKind> {
   }
   const missing = FUNCTIONS.find((name) => typeof kind[name] !== 'function');
   if (missing) throw errors.INVALID_KIND({ url, problem: `its default export has no function ${missing}` });
+  if (kind.oldest !== undefined && kind.oldest > kind.version) {
+    throw errors.INVALID_KIND({ url, problem: `its default export: /oldest is after the version ${kind.version}` });
+  }
   return { ...kind, url, validator: Compile(kind.spec) };
 }

@@ -1,8 +1,11 @@
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
-import { TidemarkError, type WorkMessage } from '@tidemark/contracts';
+import { type Priority, TidemarkError, type WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
+import type { ThreadUsage } from '../fairness/thread-usage.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
+import type { JobKind } from '../kinds/job-kind.ts';
+import { kindVersions } from '../kinds/load-kinds.ts';
 import type { Leases } from '../leases/leases.ts';
 import { HAND_BACK, LOST } from './end-reasons.ts';
 import type { Progress } from './progress.ts';
@@ -15,10 +18,14 @@ export interface ChunkHandlerOptions extends RunChunkDeps {
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   progress: Progress;
   leases: Leases;
+  usage: ThreadUsage;
+  /** Chunks at a time, by where their kind runs. */
+  slots: Readonly<Record<JobKind['runsOn'], number>>;
 }
 
 export interface ChunkHandler {
-  handle(message: WorkMessage, delivery: Delivery): Promise<void>;
+  /** Runs the chunk whose turn it is, whichever one the message announced. Returns false at once when none may start here now. */
+  handle(priorities: readonly Priority[], delivery: Delivery): Promise<boolean>;
   cancel(job: string): void;
   /** Stops all chunks after the deadline of the shutdown, and hands them back to the queue. */
   handBackAll(): void;
@@ -32,14 +39,14 @@ interface RunningChunk {
 }
 
 const CLAIM_RETRY_MS = 1_000;
-/** Another instance may run the kind of the chunk. */
-const LACKING_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
-  const { chunks, publish, progress, observe } = options;
+  const { chunks, publish, progress, usage, slots, observe } = options;
+  const all = [...options.kinds.values()];
   // The runner bounds the number of chunks.
   const running = new Set<RunningChunk>();
   let handingBack = false;
+  let claiming = 0;
 
   const beat = every('messages', ACK_WAIT_MS / 3, keepMessages, observe);
 
@@ -47,23 +54,41 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     for (const { delivery } of running) delivery.working();
   }
 
-  async function handle(message: WorkMessage, delivery: Delivery): Promise<void> {
-    let chunk: ClaimedChunk | 'stale' | 'lacking';
+  /** Claims that are under way may take a slot of either sort. */
+  function kindsWithRoom(): JobKind[] {
+    const taken = { thread: claiming, main: claiming };
+    for (const { chunk } of running) taken[options.kinds.get(chunk.kind)!.runsOn] += 1;
+    return all.filter(({ runsOn }) => taken[runsOn] < slots[runsOn]);
+  }
+
+  async function claim(priorities: readonly Priority[]): Promise<ClaimedChunk | 'none' | 'later'> {
+    const kinds = kindVersions(kindsWithRoom());
+    claiming += 1;
     try {
-      chunk = await chunks.claim(message);
+      return await chunks.claim({ kinds, priorities, ...usage.turn() });
+    } finally {
+      claiming -= 1;
+    }
+  }
+
+  async function handle(priorities: readonly Priority[], delivery: Delivery): Promise<boolean> {
+    let chunk: ClaimedChunk | 'none' | 'later';
+    try {
+      chunk = await claim(priorities);
     } catch (error) {
       observe({ type: 'runner.failed', error: error as Error });
       delivery.nak(CLAIM_RETRY_MS);
-      return;
+      return true;
     }
-    if (chunk === 'lacking') {
-      delivery.nak(LACKING_RETRY_MS);
-      return;
-    }
-    if (chunk === 'stale') {
-      observe({ type: 'chunk.stale', ...message });
+    if (chunk === 'none') {
+      // A message too many: its chunk was cancelled, or the message was published twice.
+      observe({ type: 'queue.spare_message' });
       delivery.ack();
-      return;
+      return true;
+    }
+    if (chunk === 'later') {
+      delivery.nak(0);
+      return false;
     }
     const entry = { chunk, delivery, controller: new AbortController() };
     running.add(entry);
@@ -71,12 +96,15 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     const release = options.leases.hold(chunk, itemMs, () => entry.controller.abort(LOST));
     // The deadline of the shutdown has passed during the claim.
     if (handingBack) entry.controller.abort(HAND_BACK);
+    const end = usage.begin(chunk);
     try {
       await run(entry);
     } finally {
+      end();
       release();
       running.delete(entry);
     }
+    return true;
   }
 
   async function run(entry: RunningChunk): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { BatchEvent } from '../events.ts';
 import { type ChunkResult, createResult } from '../items/chunk-result.ts';
+import { byTarget } from '../jobs/plan-page.ts';
 import type { Kinds } from '../kinds/load-kinds.ts';
 import type { ReadyItem } from '../workers/protocol.ts';
 import { type InputReader, isReady } from './read-inputs.ts';
@@ -14,28 +15,57 @@ export interface RunChunkDeps extends RunItemDeps {
   observe: (event: BatchEvent) => void;
 }
 
-/** When the environment of an item fails, the remaining items run again later. */
+/** A chunk that runs for longer leaves its other items to a new chunk, so that other jobs have their turn. */
+const TURN_MS = 1_000;
+/** The first chunk of a job ends early, because it measures the items. */
+const MEASURING_MS = 100;
+
+/** When the environment of an item fails, or its target refuses it, the remaining items run again later. */
 export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: AbortSignal): Promise<ChunkResult> {
   const { job, spec, items } = chunk;
   const { observe, faultDelayMs } = deps;
   const kind = deps.kinds.get(chunk.kind)!;
   const results = createResult(job, kind.item.keepsSuccesses, deps.maxAttempts);
+  if (kind.target && chunk.target === null) {
+    // Items that are retried by hand have lost their targets.
+    const groups = byTarget(kind, spec, items);
+    if (groups.some(({ target }) => target !== null)) {
+      results.result.retries.push(...groups.map((group) => ({ ...group, delayMs: 0 })));
+      return results.result;
+    }
+  }
+  const turnMs = chunk.itemMs === null ? MEASURING_MS : TURN_MS;
+  const turnStartedAt = performance.now();
+  let ran = 0;
   // The only item of a chunk whose process ended may have caused that.
   const isolated = chunk.losses > 0 && items.length === 1;
   for (const [n, input] of (await deps.readInputs(kind, chunk)).entries()) {
     signal.throwIfAborted();
+    if (n > 0 && performance.now() - turnStartedAt >= turnMs) {
+      results.postpone(items.slice(n), 0);
+      break;
+    }
     const item = items[n]!;
     const startedAt = performance.now();
     const outcome = isReady(input)
       ? await runItem(deps, kind, { job, kind: kind.name, spec, item: input }, { signal, isolated })
       : input;
     const ms = performance.now() - startedAt;
+    ran += 1;
     if (!('failure' in outcome)) {
       observe({ type: 'item.done', ms });
       results.succeed(item, input as ReadyItem, outcome, ms);
+      if (chunk.target !== null) results.result.target = { refused: false };
       continue;
     }
-    const { code, message, next, detail } = outcome.failure;
+    const { code, message, next, detail, retryAfterMs = null } = outcome.failure;
+    if (next === 'throttle' && chunk.target !== null) {
+      const left = items.slice(n);
+      observe({ type: 'chunk.postponed', job, items: left.length, reason: `${code}: ${message}` });
+      results.result.target = { refused: true, retryAfterMs };
+      results.postpone(left, 'target');
+      break;
+    }
     if (next === 'postpone') {
       const left = items.slice(n);
       observe({ type: 'chunk.postponed', job, items: left.length, reason: `${code}: ${message}` });
@@ -52,5 +82,6 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
     });
   }
   signal.throwIfAborted();
+  if (ran > 0) results.result.itemMs = (performance.now() - turnStartedAt) / ran;
   return results.result;
 }

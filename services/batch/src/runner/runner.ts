@@ -1,4 +1,4 @@
-/** Pulls one message more than there are threads, because its transaction overlaps the others' work. */
+/** A message says that a chunk may be taken; which one is decided by whose turn it is. */
 import type { Delivery } from '@tidemark/bus';
 import { type Priority, WorkMessage } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
@@ -8,8 +8,8 @@ import { pullOrder } from '../queue/pull-order.ts';
 
 export interface RunnerOptions {
   queue: ChunkQueue;
-  /** Never rejects. */
-  handle: (message: WorkMessage, delivery: Delivery) => Promise<void>;
+  /** Returns false when nothing may start here now. */
+  handle: (priorities: readonly Priority[], delivery: Delivery) => Promise<boolean>;
   slots: number;
   observe: (event: BatchEvent) => void;
 }
@@ -36,6 +36,8 @@ export function startRunner(options: RunnerOptions): Runner {
   let pulls = 0;
   let problem: string | undefined;
   let woken = false;
+  /** Nothing may start until a chunk ends or another one is published. */
+  let full = false;
   let wakeUp: (() => void) | undefined;
 
   const wake = () => {
@@ -58,8 +60,8 @@ export function startRunner(options: RunnerOptions): Runner {
     woken = false;
   }
 
-  async function next(): Promise<Delivery | undefined> {
-    for (const priority of pullOrder(pulls) satisfies readonly Priority[]) {
+  async function next(priorities: readonly Priority[]): Promise<Delivery | undefined> {
+    for (const priority of priorities) {
       const delivery = await queue.pull(priority);
       if (delivery) {
         pulls += 1;
@@ -69,42 +71,47 @@ export function startRunner(options: RunnerOptions): Runner {
     return undefined;
   }
 
-  function start(delivery: Delivery): void {
-    const message = read(delivery);
-    if (!message) return;
-    const run = handle(message, delivery)
-      .catch((error: Error) => observe({ type: 'runner.failed', error }))
-      .finally(() => {
+  function start(priorities: readonly Priority[], delivery: Delivery): void {
+    if (!isValid(delivery)) return;
+    const run = handle(priorities, delivery)
+      .catch((error: Error) => {
+        observe({ type: 'runner.failed', error });
+        return true;
+      })
+      .then((isTaken) => {
         running.delete(run);
-        wake();
+        full = !isTaken;
+        if (isTaken) wake();
       });
     running.add(run);
   }
 
-  function read(delivery: Delivery): WorkMessage | undefined {
+  function isValid(delivery: Delivery): boolean {
     let message: unknown;
     try {
       message = JSON.parse(new TextDecoder().decode(delivery.data));
     } catch {
       // The message is refused below.
     }
-    if (validator.Check(message)) return message;
+    if (validator.Check(message)) return true;
     delivery.term();
     observe({ type: 'queue.invalid_message', subject: delivery.subject, problem: 'it is not a WorkMessage' });
-    return undefined;
+    return false;
   }
 
   async function loop(): Promise<void> {
     while (!stopped) {
-      if (running.size >= slots) {
+      if (running.size >= slots || full) {
         await sleep(LOOK_MS);
+        full = false;
         continue;
       }
       try {
-        const delivery = await next();
+        const priorities = pullOrder(pulls);
+        const delivery = await next(priorities);
         problem = undefined;
         if (delivery && stopped) delivery.nak(0);
-        else if (delivery) start(delivery);
+        else if (delivery) start(priorities, delivery);
         else await sleep(LOOK_MS);
       } catch (error) {
         problem = (error as Error).message;

@@ -1,5 +1,5 @@
 /** Starts each second what a lost message should have started. Correctness depends only on this. */
-import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
+import type { WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
@@ -40,8 +40,8 @@ const PLANNING_MS = 60_000;
 /** Three heartbeats of a kind's instances (see kind-registry.ts). */
 const KIND_AWAY_MS = 30_000;
 const UNFINISHED = '["queued", "planning", "running", "paused"]';
-/** Clocks of Postgres and NATS may differ, and a publication may be under way. */
-const LOST_MARGIN_MS = 5_000;
+/** A publication may be under way for this long. */
+const PUBLISH_MS = 5_000;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
   const { pool, planner, jobs, chunks, queue, observe } = options;
@@ -101,9 +101,9 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     }
   }
 
-  async function sayKindsAway(): Promise<void> {
-    for (const { id, kind, is_away } of await pool.query(jobStatements.sayKindsAway, [KIND_AWAY_MS, LIMIT])) {
-      if (is_away) observe({ type: 'job.waits', job: id, kind });
+  async function sayWaits(): Promise<void> {
+    for (const { id, kind, waits } of await pool.query(jobStatements.sayWaits, [KIND_AWAY_MS])) {
+      if (waits) observe({ type: 'job.waits', job: id, kind, waits });
     }
   }
 
@@ -126,16 +126,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     }
   }
 
+  /** A message is for any chunk, so that the numbers of both are compared. */
   async function republish(): Promise<void> {
-    for (const priority of PRIORITIES) {
-      // The queue is first in, first out: a chunk that was queued before its oldest message is no longer on it.
-      const oldest = (await queue.oldest(priority))?.getTime() ?? Number.POSITIVE_INFINITY;
-      const before = new Date(Math.min(oldest, Date.now()) - LOST_MARGIN_MS);
-      const rows = await pool.query(chunkStatements.republish, [priority, before, LIMIT]);
-      const queued = rows.map(({ job_id: job, chunk, attempt }): QueuedChunk => ({ job, chunk, attempt, priority }));
-      for (const { job, chunk, attempt } of queued) observe({ type: 'chunk.republished', job, chunk, attempt });
-      await queue.publish(queued);
-    }
+    const params = [await queue.size(), PUBLISH_MS, LIMIT];
+    const chunks = await pool.query<QueuedChunk & Row>(chunkStatements.withoutMessage, params);
+    for (const { job, chunk, attempt } of chunks) observe({ type: 'chunk.republished', job, chunk, attempt });
+    await queue.publish(chunks);
   }
 
   async function advance(): Promise<void> {
@@ -162,7 +158,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     await step('advance', advance);
     await step('republish', republish);
     await step('replan', replan);
-    await step('kinds', sayKindsAway);
+    await step('waits', sayWaits);
     await plan();
     await step('pages', planPages);
   }

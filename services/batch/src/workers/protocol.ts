@@ -62,8 +62,11 @@ export interface Failure {
   code: string;
   message: string;
   hint: string | null;
-  /** 'postpone': the environment failed (disk, store), so the item runs again without losing an attempt. */
-  next: 'fail' | 'retry' | 'postpone';
+  /**
+   * 'postpone': the environment failed (disk, store), so the item runs again without losing an attempt. 'throttle': the same,
+   * when the target of the chunk accepts calls again.
+   */
+  next: 'fail' | 'retry' | 'postpone' | 'throttle';
   retryAfterMs?: number;
   /** Only for the log, because stacks contain hosts and folders. */
   detail?: string;

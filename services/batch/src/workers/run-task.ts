@@ -1,8 +1,9 @@
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
+import { retryAfterMs } from '../items/retry-after.ts';
 import { toStorable } from '../items/storable.ts';
-import type { InstanceLimits, ItemContext, ItemFailure, JobKind, OutputFile } from '../kinds/job-kind.ts';
+import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile } from '../kinds/job-kind.ts';
 import type { Failure, Outcome, StoredFile, Task } from './protocol.ts';
 
 export interface TaskEnvironment {
@@ -36,10 +37,11 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
   }
 }
 
-function failureOfKind({ failure, retryAfter }: { failure: ItemFailure; retryAfter?: number }): Failure {
-  const { code, message, hint = null, retry = retryAfter !== undefined } = failure;
-  const later = retryAfter === undefined ? {} : { retryAfterMs: retryAfter * 1_000 };
-  return { code, message, hint, next: retry ? 'retry' : 'fail', ...later };
+function failureOfKind({ failure, retryAfter, responseDate }: FailedItem): Failure {
+  const asked = retryAfterMs(retryAfter, responseDate);
+  const { code, message, hint = null, throttled = false, retry = asked !== undefined } = failure;
+  const next = throttled ? 'throttle' : retry ? 'retry' : 'fail';
+  return { code, message, hint, next, ...(asked !== undefined && { retryAfterMs: asked }) };
 }
 
 function storable(name: string, value: unknown): string {

@@ -6,7 +6,8 @@ import { openBatchStack } from '../batch-stack.ts';
 import { CHUNK_STATES, CHUNK_TABLE, COLUMNS, type Column, chunkBefore, MAX_LOSSES } from './chunk-table.ts';
 
 const WORKER = 'w';
-const KINDS = '["image.transform"]';
+const KINDS = '[{"name": "image.transform", "oldest": 1, "version": 1}]';
+const CLAIM = [KINDS, WORKER, 60_000, '{high,normal,low}', '{}', 0, 1, '{}'];
 
 /** The statement of each event, with its parameters. */
 function statementOf(column: Column, job: string, attempt: number): [string, unknown[]] {
@@ -15,7 +16,7 @@ function statementOf(column: Column, job: string, attempt: number): [string, unk
     case 'publish':
       return [sql.openWindow, [job, 1]];
     case 'claim':
-      return [sql.claim, [job, 0, given, WORKER, 60_000, KINDS]];
+      return [sql.claim, CLAIM];
     case 'complete':
       return [sql.complete, [job, 0, given, WORKER, 1, 0]];
     case 'hand_back':
@@ -82,5 +83,5 @@ t.test('another worker, an ended job and a live lease change nothing', async (t)
   await chunk('running', '1 minute');
   t.equal((await stack.query(leases.lost, ['w', held])).length, 1, 'its job is cancelled');
   await chunk('queued', '1 minute');
-  t.same(await stack.query(sql.claim, [job, 0, 1, 'w', 1_000, KINDS]), [], 'its job is cancelled');
+  t.same(await stack.query(sql.claim, CLAIM), [], 'its job is cancelled');
 });

@@ -12,7 +12,7 @@ export const CHUNK_STATES = [
   'cancelled',
 ] as const satisfies ChunkState[];
 export const COLUMNS = [
-  ...(['publish', 'claim', 'stale claim', 'complete', 'stale complete', 'hand_back', 'stale hand_back'] as const),
+  ...(['publish', 'claim', 'complete', 'stale complete', 'hand_back', 'stale hand_back'] as const),
   ...(['fault', 'stale fault', 'lost', 'lost with one item', 'lost with one item at last', 'cancel'] as const),
 ] as const;
 export type Column = (typeof COLUMNS)[number];
@@ -25,7 +25,7 @@ export function chunkBefore(state: ChunkState, column: Column): Chunk {
 
 export function eventOf(column: Column, attempt: number): ChunkEvent {
   const type = column.replace('stale ', '').replace(/ with one item.*/, '') as ChunkEvent['type'];
-  if (type === 'publish' || type === 'lost' || type === 'cancel') return { type };
+  if (type === 'publish' || type === 'claim' || type === 'lost' || type === 'cancel') return { type };
   return { type, attempt: column.startsWith('stale ') ? attempt - 1 : attempt };
 }
 

@@ -16,7 +16,7 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
       fc.integer({ min: 1, max: 40 }),
       (count, threads, most) => {
         const items = Array.from({ length: count }, (_, i) => item(i));
-        const chunks = cutChunks({ items, nextCursor: null }, threads, most);
+        const chunks = cutChunks({ items, nextCursor: null }, threads, most).map((chunk) => chunk.items);
         return (
           chunks.flat().every((x, i) => x === items[i]) &&
           chunks.flat().length === count &&
@@ -30,7 +30,7 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
 t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
   const sizes = (count: number, nextCursor: string | null = null) => {
     const items = Array.from({ length: count }, (_, i) => item(i));
-    return cutChunks({ items, nextCursor }, 4, 16).map((chunk) => chunk.length);
+    return cutChunks({ items, nextCursor }, 4, 16).map((chunk) => chunk.items.length);
   };
   t.same(sizes(4), [1, 1, 1, 1]);
   t.equal(sizes(40).length, 14);

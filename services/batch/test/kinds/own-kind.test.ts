@@ -51,13 +51,13 @@ t.test('an instance takes no job and no chunk of a kind that it lacks', async (t
   });
   t.match(await stack.ended(await stack.insertJob({ items: 3 }, { kind: 'noop' })), { done: 3 }, 'others go on');
   t.match(await stack.job(waiting), { state: 'queued', waits_for: null });
-  await stack.query(`update tidemark.job_kinds set seen_at = now() - interval '1 min' where name = 'word.count'`);
+  await stack.query(`update tidemark.job_kind_versions set seen_at = now() - interval '1 min' where name = 'word.count'`);
   for (const id of [waiting, planned]) {
     const job = await until('what it waits for', 10_000, async () => {
       const row = await stack.job(id);
       return row.waits_for && row;
     });
-    t.match(job, { waits_for: 'an instance that runs the kind word.count', done: 0 });
+    t.match(job, { waits_for: 'an instance that runs the kind word.count in version 1', done: 0 });
   }
   // The row is written before the log, which comes through a pipe.
   await until('the log', 10_000, async () => unable.log().includes('job.waits'));
