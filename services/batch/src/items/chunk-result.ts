@@ -38,7 +38,7 @@ export interface ChunkResult {
   rows: ItemRow[];
   files: ResultFile[];
   retries: Retry[];
-  /** What its target did, if it was called; `retryAfterMs` is what a refusal asked for. */
+  /** Says whether its target refused it, if it was called; `retryAfterMs` is the delay that it asked for. */
   target?: { refused: false } | { refused: true; retryAfterMs: number | null };
   /** Mean ms of the items that ran; undefined when none did. */
   itemMs?: number;

@@ -45,7 +45,7 @@ export async function loadKinds(patterns: string): Promise<Kinds> {
   return kinds;
 }
 
-/** Which versions of which kinds run here, as the statements of jobs and chunks compare them. */
+/** Returns the versions of kinds that run here, in the form that the statements of jobs and chunks compare. */
 export function kindVersions(kinds: Iterable<JobKind>): { name: string; oldest: number; version: number }[] {
   return Array.from(kinds, ({ name, version, oldest = version }) => ({ name, oldest, version }));
 }

@@ -51,7 +51,9 @@ t.test('an instance takes no job and no chunk of a kind that it lacks', async (t
   });
   t.match(await stack.ended(await stack.insertJob({ items: 3 }, { kind: 'noop' })), { done: 3 }, 'others go on');
   t.match(await stack.job(waiting), { state: 'queued', waits_for: null });
-  await stack.query(`update tidemark.job_kind_versions set seen_at = now() - interval '1 min' where name = 'word.count'`);
+  await stack.query(
+    `update tidemark.job_kind_versions set seen_at = now() - interval '1 min' where name = 'word.count'`,
+  );
   for (const id of [waiting, planned]) {
     const job = await until('what it waits for', 10_000, async () => {
       const row = await stack.job(id);
