@@ -1,5 +1,5 @@
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
-import { type Priority, TidemarkError, type WorkMessage } from '@tidemark/contracts';
+import { type Priority, TidemarkError } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { ThreadUsage } from '../fairness/thread-usage.ts';
