@@ -28,6 +28,16 @@ export type Row = Record<string, any>;
 export interface Rows<R extends Row = Row> extends Array<R> {
   /** Rows affected or returned, from the command tag. */
   count: number;
+  /** Of a statement that returns rows. `type` and `table` are oids; `number` is that of the table's column. */
+  columns?: readonly ResultColumn[];
+}
+
+export interface ResultColumn {
+  name: string;
+  type: number;
+  /** 0: an expression. */
+  table: number;
+  number: number;
 }
 
 /** A Postgres role and the claims that policies see as `current_setting('request.jwt.claims', true)`. */

@@ -22,6 +22,7 @@ import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
+import { openJobDatabase } from './tables/job-database.ts';
 import { type Admission, createAdmission } from './workers/admission.ts';
 import { createWorkerPool, type WorkerPool } from './workers/worker-pool.ts';
 
@@ -70,6 +71,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const registered = await registerKinds(pool, kinds, observe);
   await queue.ensure();
   const store = await openFileStore(storeOptions);
+  const worker = `${deps.instance}/${randomUUID()}`;
+  const { databaseOf, snapshots } = openJobDatabase({ database, registry, store, config, roles, worker, observe });
 
   const limits: InstanceLimits = {
     inputBytes: config.BATCH_MAX_INPUT_BYTES,
@@ -108,6 +111,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     pool,
     kinds,
     registry,
+    databaseOf,
     window,
     observe,
     ledger: jobs,
@@ -126,6 +130,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     chunks,
     progress,
     observe,
+    databaseOf,
     main: { store, storeTimeoutMs },
     slots,
     usage: createThreadUsage(threads),
@@ -169,7 +174,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     async close() {
       handler.stop();
       await progress.stop();
-      await Promise.all([workers.close(), leases.stop()]);
+      await Promise.all([workers.close(), leases.stop(), snapshots.stop()]);
       store.close();
     },
   };

@@ -20,6 +20,10 @@ export const configSchema = Type.Object({
   ...limiterConfig,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
   ...fileStoreConfig,
+  DB_SCHEMAS: Type.String({
+    default: 'public,tidemark',
+    description: 'schemas whose tables jobs may query, as in the gateway; the first is the default',
+  }),
   BATCH_KINDS: Type.String({
     default: '',
     description:

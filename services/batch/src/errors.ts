@@ -29,6 +29,26 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the kind's source made an input that cannot be stored: ${p.problem}`,
     hint: 'Mend the kind: an input is JSON that Postgres can store.',
   }),
+  QUERY_REFUSED: row<{ code: string; reason: string; hint: string | null }>({
+    status: 400,
+    message: (p) => `the query was refused with ${p.code}: ${p.reason}`,
+    hint: (p) => p.hint ?? 'Try the query at /rest/v1/ with the same token.',
+  }),
+  NO_AGGREGATE: row({
+    status: 400,
+    message: 'the query has no aggregate',
+    hint: 'Select one, such as select=status,count(),total.sum(). The kind "export" writes the rows themselves.',
+  }),
+  REPORT_TOO_LARGE: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `the report has more than the ${p.limit} bytes that fit into a value`,
+    hint: 'Ask for a file instead, with "as": "file", or for fewer groups.',
+  }),
+  SCHEMA_HIDDEN: row<{ schema: string; schemas: readonly string[] }>({
+    status: 406,
+    message: (p) => `the schema "${p.schema}" is not exposed`,
+    hint: (p) => `Use one of: ${p.schemas.join(', ')}; or add it to DB_SCHEMAS.`,
+  }),
   ROLE_REFUSED: row<{ role: string; reason: string }>({
     status: 403,
     message: (p) => `the job may not run as the role "${p.role}": ${p.reason}`,

@@ -3,6 +3,7 @@ import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
 import type { Level } from 'pino';
 
 export type BatchOwnEvent =
+  | { type: 'job.snapshot_lost'; job: string; restarts: number }
   | { type: 'job.planned'; job: string; items: number; chunks: number; ms: number }
   | { type: 'job.refused'; job: string; code: string; error: Error }
   | { type: 'job.finished'; job: string; state: string; done: number; failed: number }
@@ -44,6 +45,7 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'job.replanned': 'warn',
   'job.cancelled': 'info',
   'job.waits': 'warn',
+  'job.snapshot_lost': 'warn',
   'chunk.done': 'debug',
   'chunk.discarded': 'info',
   'chunk.fault': 'warn',

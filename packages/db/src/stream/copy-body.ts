@@ -143,7 +143,8 @@ export class CopyReadable extends Readable implements CopyBody {
       return;
     }
     const { open, close } = FRAMINGS[format];
-    if (error === undefined) this.push(`${this.bytes === 0 ? open : ''}${close}`);
+    const last = this.#request.lastNewline && format === 'csv' && this.bytes > 0 ? '\n' : '';
+    if (error === undefined) this.push(`${this.bytes === 0 ? open : ''}${close}${last}`);
     const line = lastLine?.(this.rows, error, this.#from);
     if (line !== undefined) this.push(`${this.#frames.isMidRow ? '\n' : ''}${line}\n`);
     this.push(null);

@@ -10,6 +10,8 @@ export interface CopyShape {
   format: CopyFormat;
   /** JSON without the keys whose value is null. */
   nullsStripped?: boolean;
+  /** CSV that ends with a newline, as psql writes it. */
+  lastNewline?: boolean;
   /** JSON of the first column's values instead of objects, for functions that return scalars. */
   values?: boolean;
 }

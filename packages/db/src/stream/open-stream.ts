@@ -4,7 +4,8 @@ import type { Lease } from '../pool/lease.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { settleAll } from '../settle-all.ts';
-import { encodeStatement } from '../sql/param.ts';
+import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import { literal } from '../sql/quote.ts';
 import { identityStatement } from '../transactions/identity-statement.ts';
 import { COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
@@ -12,6 +13,7 @@ import type { StreamRequest } from './types.ts';
 
 const END_TIMEOUT_MS = 5_000;
 const BEGIN = encodeStatement({ text: 'begin read only' });
+const BEGIN_WITH_SNAPSHOT = encodeStatement({ text: 'begin isolation level repeatable read, read only' });
 
 export interface OpenStream {
   readonly pool: ConnectionPool;
@@ -31,8 +33,10 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   const { connection } = lease;
   try {
     if (request.signal?.aborted) throw errors.STREAM_ABORTED(undefined, { cause: request.signal.reason });
-    const [, rows] = await settleAll<Rows | undefined>([
-      connection.send(BEGIN, timeoutMs),
+    const { snapshot } = request;
+    const [, , rows] = await settleAll<Rows | undefined>([
+      connection.send(snapshot === undefined ? BEGIN : BEGIN_WITH_SNAPSHOT, timeoutMs),
+      snapshot === undefined ? undefined : connection.send(importStatement(snapshot), timeoutMs),
       connection.send(identity, timeoutMs),
       // The simple protocol is answered at ReadyForQuery, so the driver is then done with the socket.
       connection.script(`set local statement_timeout = ${timeoutMs}`).then(() => undefined),
@@ -42,6 +46,10 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
     endStream({ pool, lease }, ROLLBACK);
     throw error;
   }
+}
+
+function importStatement(snapshot: string): EncodedStatement {
+  return encodeStatement({ text: `set transaction snapshot ${literal(snapshot)}`, prepare: false });
 }
 
 const MAX_SHOWN_CHARACTERS = 200;

@@ -29,7 +29,7 @@ export async function startStream<T>(
       server,
     };
   };
-  if (replica !== undefined) {
+  if (replica !== undefined && request.snapshot === undefined) {
     try {
       const { replayed } = replica.watcher;
       const stream = await openStream(replica.analytics, request, '');

@@ -9,6 +9,8 @@ export interface StreamRequest extends QueryOptions {
   /** A SELECT (also WITH, VALUES or TABLE) without a semicolon. */
   statement: Statement;
   tidemark?: Tidemark;
+  /** An identifier of pg_export_snapshot() on the primary, whose rows the stream then has. The stream is of the primary. */
+  snapshot?: string;
   /** Ends the stream with DB_STREAM_ABORTED; its connection is free within a second. */
   signal?: AbortSignal;
   /** `timeoutMs` limits the whole stream, with the reader's pauses; default the pool's `statementTimeoutMs`. */

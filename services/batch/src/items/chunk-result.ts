@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { NewFile } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
 import type { PlannedItem } from '../jobs/plan-page.ts';
-import type { Failure, ReadyItem, StoredFile, Success } from '../workers/protocol.ts';
+import type { StoredFile } from '../kinds/job-kind.ts';
+import type { Failure, ReadyItem, Success } from '../workers/protocol.ts';
 import { retryDelayMs } from './retry-delay.ts';
 
 export interface ItemRow {
@@ -106,7 +107,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
 
 function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): ResultFile {
   const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
-  const stem = item.name.replace(/\.[^.]{1,8}$/, '') || item.name;
+  const stem = file.name ?? (item.name.replace(/\.[^.]{1,8}$/, '') || item.name);
   const number = n === 0 ? '' : `-${n}`;
   const path = `jobs/${job}/${item.index}-${stem}${number}.${extension}`;
   return { id: randomUUID(), item, path, contentType, size, sha256, storageKey, metadata };

@@ -4,12 +4,21 @@ export const MAX_VALUE_BYTES = 64 * 1024;
 /** The limit of Postgres's parser depends on its stack. */
 const MAX_DEPTH = 100;
 
+/** Returns what is wrong with a JSON text, or undefined. */
+export function checkJson(json: string, maxBytes = MAX_VALUE_BYTES): string | undefined {
+  const bytes = Buffer.byteLength(json);
+  if (bytes > maxBytes) return `it has ${bytes} bytes as JSON, ${maxBytes} are allowed`;
+  try {
+    return problemOf(JSON.parse(json), 0);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: string } | { problem: string } {
   try {
     const json = JSON.stringify(value ?? null, refuseLossy) ?? 'null';
-    const bytes = Buffer.byteLength(json);
-    if (bytes > maxBytes) return { problem: `it has ${bytes} bytes as JSON, ${maxBytes} are allowed` };
-    const problem = problemOf(JSON.parse(json), 0);
+    const problem = checkJson(json, maxBytes);
     return problem ? { problem } : { json };
   } catch (error) {
     return { problem: (error as Error).message };

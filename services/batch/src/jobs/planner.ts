@@ -4,6 +4,7 @@ import type { FileRegistry } from '@tidemark/files';
 import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
+import type { DatabaseContext } from '../tables/database-context.ts';
 import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
@@ -15,6 +16,7 @@ export interface PlannerOptions {
   pool: Pool;
   kinds: Kinds;
   registry: FileRegistry;
+  databaseOf: (identity: JobIdentity) => DatabaseContext;
   ledger: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   observe: (event: BatchEvent) => void;
@@ -57,7 +59,11 @@ export function createPlanner(options: PlannerOptions): Planner {
     const identity = identityOf(job, options.roles);
     const kind = kindOf(kinds, job.kind, spec);
     const from = { cursor, total, limit, maxItems: options.maxItems };
-    const page = await planPage(kind, { spec, identity, files: registry }, from).catch((error: unknown) => {
+    const page = await planPage(
+      kind,
+      { spec, identity, files: registry, database: options.databaseOf(job) },
+      from,
+    ).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(id, page.items.length);

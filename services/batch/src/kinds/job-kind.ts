@@ -2,9 +2,11 @@
  * A kind of job is one file whose default export is a `JobKind`: the form of its spec, the source of its items, and the function
  * that runs one item. BATCH_KINDS names the files of your own kinds; `examples/word-count.js` is one.
  */
+import type { Readable } from 'node:stream';
 import type { Identity, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import type { Static, TSchema } from 'typebox';
+import type { DatabaseContext } from '../tables/database-context.ts';
 
 export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   /** The value of `jobs.kind`: lower case letters, digits, dots, hyphens and underscores, at most 64 characters. */
@@ -24,7 +26,11 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   limits: {
     /** Time limit of one item in ms; BATCH_ITEM_TIMEOUT_MS of the instance if it is shorter. */
     itemMs: number;
+    /** True when an item is the work of a whole job, such as an export: `itemMs` then holds alone. */
+    isWholeJob?: boolean;
   };
+  /** Gives `context.database` to the items. They run in the service's process, on 'main'. */
+  usesDatabase?: boolean;
   /** 'thread' for computation; 'main' for waiting, such as calls of other services. */
   runsOn: 'thread' | 'main';
   /** Returns the next inputs after the cursor, at most `limit`. The first cursor is null; a page without a cursor is the last. */
@@ -46,6 +52,7 @@ export interface SourceContext<Spec> {
   /** The identity that inserted the job; inputs are read with its rights. */
   identity: Identity;
   files: FileRegistry;
+  database: DatabaseContext;
 }
 
 export interface SourcePage<Input> {
@@ -72,6 +79,10 @@ export interface ItemContext<Spec> {
   spec: Spec;
   /** The bytes are read from the store once. */
   read(): Promise<Buffer>;
+  /** Stores an output that is too large for memory, to be returned among the result's `files`. */
+  store(content: Readable, file: Omit<OutputFile, 'bytes'>): Promise<StoredFile>;
+  /** Only of a kind with `usesDatabase`. */
+  database?: DatabaseContext | undefined;
   /** Aborted when the time of the item is over or the job was cancelled. */
   signal: AbortSignal;
   limits: InstanceLimits;
@@ -84,8 +95,8 @@ export interface InstanceLimits {
   itemMs: number;
 }
 
-/** `value` is JSON of at most 64 KB. */
-export type ItemResult = { files?: OutputFile[]; value?: unknown } | FailedItem;
+/** `value` is JSON of at most 64 KB; `json` is its text instead, whose numbers keep all their digits. */
+export type ItemResult = { files?: (OutputFile | StoredFile)[]; value?: unknown; json?: string } | FailedItem;
 
 export interface FailedItem {
   failure: ItemFailure;
@@ -100,7 +111,20 @@ export interface OutputFile {
   contentType: string;
   /** The extension without the dot: letters and digits, at most 16. */
   extension: string;
+  /** Of the output's path, without the extension; default: the item's name. */
+  name?: string;
   metadata?: Record<string, unknown>;
+}
+
+/** An output whose bytes are in the store. */
+export interface StoredFile {
+  key: string;
+  sha256: string;
+  size: number;
+  contentType: string;
+  extension: string;
+  name?: string | undefined;
+  metadata: Record<string, unknown>;
 }
 
 export interface ItemFailure {

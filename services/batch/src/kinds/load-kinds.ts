@@ -15,7 +15,7 @@ export interface LoadedKind extends JobKind {
 
 export type Kinds = ReadonlyMap<string, LoadedKind>;
 
-const OWN = ['image-transform', 'noop'];
+const OWN = ['export', 'image-transform', 'noop', 'report-aggregate'];
 
 const shape = Compile(
   Type.Object({
@@ -24,7 +24,8 @@ const shape = Compile(
     oldest: Type.Optional(Type.Integer({ minimum: 1 })),
     spec: Type.Object({}),
     item: Type.Object({ input: Type.Enum(['file', 'value']), keepsSuccesses: Type.Boolean() }),
-    limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }) }),
+    limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }), isWholeJob: Type.Optional(Type.Boolean()) }),
+    usesDatabase: Type.Optional(Type.Boolean()),
     runsOn: Type.Enum(['thread', 'main']),
   }),
 );
@@ -74,6 +75,9 @@ async function loadKind(url: string): Promise<LoadedKind> {
   if (!kind || !shape.Check(kind)) {
     const [first] = shape.Errors(kind ?? {});
     throw errors.INVALID_KIND({ url, problem: `its default export: ${first?.instancePath || '/'} ${first?.message}` });
+  }
+  if (kind.usesDatabase && kind.runsOn !== 'main') {
+    throw errors.INVALID_KIND({ url, problem: 'a kind with usesDatabase runs on "main"' });
   }
   const missing = FUNCTIONS.find((name) => typeof kind[name] !== 'function');
   if (missing) throw errors.INVALID_KIND({ url, problem: `its default export has no function ${missing}` });

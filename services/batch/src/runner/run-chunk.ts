@@ -48,7 +48,12 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
     const item = items[n]!;
     const startedAt = performance.now();
     const outcome = isReady(input)
-      ? await runItem(deps, kind, { job, kind: kind.name, spec, item: input }, { signal, isolated })
+      ? await runItem(
+          deps,
+          kind,
+          { job, kind: kind.name, spec, item: input },
+          { signal, identity: chunk.identity, isolated },
+        )
       : input;
     const ms = performance.now() - startedAt;
     ran += 1;

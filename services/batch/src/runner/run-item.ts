@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { errors, isOwnError } from '../errors.ts';
+import type { JobIdentity } from '../jobs/identity.ts';
 import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
+import type { DatabaseContext } from '../tables/database-context.ts';
 import type { Failure, Outcome, Task } from '../workers/protocol.ts';
 import { runTask, type TaskEnvironment } from '../workers/run-task.ts';
 import type { WorkerPool } from '../workers/worker-pool.ts';
@@ -8,11 +10,13 @@ import type { WorkerPool } from '../workers/worker-pool.ts';
 export interface RunItemDeps {
   workers: WorkerPool;
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
+  databaseOf: (identity: JobIdentity) => DatabaseContext;
   limits: InstanceLimits;
 }
 
 export interface ItemRun {
   signal: AbortSignal;
+  identity: JobIdentity;
   /** Runs in a process of its own, because the item may have ended an instance. */
   isolated: boolean;
 }
@@ -22,12 +26,14 @@ export async function runItem(
   deps: RunItemDeps,
   kind: JobKind,
   task: Task,
-  { signal, isolated }: ItemRun,
+  { signal, identity, isolated }: ItemRun,
 ): Promise<Outcome> {
   const { workers } = deps;
   const itemMs = itemTimeMs(kind, deps.limits);
   try {
-    const run = isolated ? workers.runIsolated : kind.runsOn === 'thread' ? workers.run : runOnMain(deps, kind);
+    const onMain = runOnMain(deps, kind, identity);
+    const alone = isolated && !kind.usesDatabase ? workers.runIsolated : undefined;
+    const run = alone ?? (kind.runsOn === 'thread' ? workers.run : onMain);
     const outcome = await run(task, itemMs, signal);
     signal.throwIfAborted();
     return outcome;
@@ -39,15 +45,16 @@ export async function runItem(
 }
 
 export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
-  Math.min(kind.limits.itemMs, limits.itemMs);
+  kind.limits.isWholeJob ? kind.limits.itemMs : Math.min(kind.limits.itemMs, limits.itemMs);
 
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
-function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): WorkerPool['run'] {
+function runOnMain({ main, limits, databaseOf }: RunItemDeps, kind: JobKind, identity: JobIdentity): WorkerPool['run'] {
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
     const stop = AbortSignal.any([signal, AbortSignal.timeout(itemMs)]);
     const admit = async () => {};
-    const running = runTask(kind, task, { ...main, limits: { ...limits, itemMs }, signal: stop, admit });
+    const database = kind.usesDatabase ? databaseOf(identity) : undefined;
+    const running = runTask(kind, task, { ...main, database, limits: { ...limits, itemMs }, signal: stop, admit });
     // A kind that ignores its signal does not delay this.
     const stopped = once(stop, 'abort').then(() => {
       throw signal.aborted ? signal.reason : errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs });

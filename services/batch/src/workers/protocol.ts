@@ -1,6 +1,6 @@
 /** Messages between the service and its worker processes, by structured clone. */
 import type { FileStoreOptions } from '@tidemark/files';
-import type { InstanceLimits, Item } from '../kinds/job-kind.ts';
+import type { InstanceLimits, Item, StoredFile } from '../kinds/job-kind.ts';
 
 /** An item that is ready to run: the service has found its file with the rights of the job. */
 export interface ReadyItem extends Item<unknown> {
@@ -42,15 +42,6 @@ export type FromWorker =
   /** The item needs this many bytes of memory; its time limit is suspended until the reply. */
   | { type: 'admit'; bytes: number }
   | { type: 'done'; outcome: Outcome; residentBytes: number };
-
-export interface StoredFile {
-  key: string;
-  sha256: string;
-  size: number;
-  contentType: string;
-  extension: string;
-  metadata: Record<string, unknown>;
-}
 
 export interface Success {
   files: StoredFile[];

@@ -1,10 +1,12 @@
+import type { Readable } from 'node:stream';
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import { retryAfterMs } from '../items/retry-after.ts';
-import { toStorable } from '../items/storable.ts';
-import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile } from '../kinds/job-kind.ts';
-import type { Failure, Outcome, StoredFile, Task } from './protocol.ts';
+import { checkJson, toStorable } from '../items/storable.ts';
+import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile, StoredFile } from '../kinds/job-kind.ts';
+import type { DatabaseContext } from '../tables/database-context.ts';
+import type { Failure, Outcome, Task } from './protocol.ts';
 
 export interface TaskEnvironment {
   store: FileStore;
@@ -12,6 +14,7 @@ export interface TaskEnvironment {
   limits: InstanceLimits;
   signal: AbortSignal;
   admit: (bytes: number) => Promise<void>;
+  database?: DatabaseContext | undefined;
 }
 
 /** Never rejects: a failure is an outcome. */
@@ -24,13 +27,17 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
       reading ??= readInput(task, environment);
       return reading;
     };
-    const context: ItemContext<unknown> = { job, spec, read, signal, limits };
+    const store: ItemContext<unknown>['store'] = (content, file) => storeStream(item.name, content, file, environment);
+    const { database } = environment;
+    const context: ItemContext<unknown> = { job, spec, read, store, database, signal, limits };
     await environment.admit(await kind.cost(item, context));
     const result = await kind.run(item, context);
     if ('failure' in result) return { failure: failureOfKind(result) };
-    const value = storable(item.name, result.value);
+    const value = result.json === undefined ? storable(item.name, result.value) : storableText(item.name, result.json);
     const files: StoredFile[] = [];
-    for (const file of result.files ?? []) files.push(await storeOutput(item.name, file, environment));
+    for (const file of result.files ?? []) {
+      files.push('key' in file ? file : await storeOutput(item.name, file, environment));
+    }
     return { files, value };
   } catch (error) {
     return { failure: failureOf(error, item.name) };
@@ -50,6 +57,12 @@ function storable(name: string, value: unknown): string {
   return checked.json;
 }
 
+function storableText(name: string, json: string): string {
+  const checked = checkJson(json);
+  if (checked) throw errors.INVALID_RESULT({ name, problem: checked });
+  return json;
+}
+
 async function readInput({ item: { key, name } }: Task, environment: TaskEnvironment): Promise<Buffer> {
   const { store, limits } = environment;
   if (key === null) throw errors.NO_FILE({ name });
@@ -64,15 +77,38 @@ async function readInput({ item: { key, name } }: Task, environment: TaskEnviron
 }
 
 async function storeOutput(name: string, file: OutputFile, environment: TaskEnvironment): Promise<StoredFile> {
-  const { bytes, contentType, extension, metadata = {} } = file;
-  if (!/^[A-Za-z0-9]{1,16}$/.test(extension)) throw errors.INVALID_RESULT({ name, problem: 'the extension of a file' });
-  if (!CONTENT_TYPE.test(contentType)) throw errors.INVALID_RESULT({ name, problem: 'the content type of a file' });
-  storable(name, metadata);
+  checkOutput(name, file);
+  const { bytes, contentType, extension, name: stem, metadata = {} } = file;
   // The admitted bytes bound the size of the result.
   const limitBytes = Number.POSITIVE_INFINITY;
   const stored = await inTime(environment, (signal) => environment.store.put(bytes, { limitBytes, signal }));
-  return { ...stored, contentType, extension, metadata };
+  return { ...stored, contentType, extension, name: stem, metadata };
 }
+
+/** The stream's own pace and the item's time limit bound the time. */
+async function storeStream(
+  name: string,
+  content: Readable,
+  file: Omit<OutputFile, 'bytes'>,
+  { store, signal }: TaskEnvironment,
+): Promise<StoredFile> {
+  checkOutput(name, file);
+  const { contentType, extension, name: stem, metadata = {} } = file;
+  const stored = await store.put(content, { limitBytes: Number.POSITIVE_INFINITY, signal });
+  return { ...stored, contentType, extension, name: stem, metadata };
+}
+
+function checkOutput(name: string, { contentType, extension, name: stem, metadata }: Omit<OutputFile, 'bytes'>): void {
+  if (!/^[A-Za-z0-9]{1,16}$/.test(extension)) throw errors.INVALID_RESULT({ name, problem: 'the extension of a file' });
+  if (!CONTENT_TYPE.test(contentType)) throw errors.INVALID_RESULT({ name, problem: 'the content type of a file' });
+  if (stem !== undefined && (stem === '' || stem.length > MAX_NAME || stem.includes('/'))) {
+    throw errors.INVALID_RESULT({ name, problem: 'the name of a file' });
+  }
+  storable(name, metadata);
+}
+
+/** The path of an output has at most 1,024 characters. */
+const MAX_NAME = 200;
 
 const CONTENT_TYPE = /^[\w.+-]{1,100}\/[\w.+-]{1,100}(; ?[\w.+-]+=[\w.+-]+)?$/;
 

@@ -1,0 +1,16 @@
+import type { Database, Identity } from '@tidemark/db';
+import type { FileRegistry, FileStore } from '@tidemark/files';
+import type { Catalog } from '@tidemark/plan';
+import type { Snapshots } from '../snapshots/snapshots.ts';
+
+/** What a kind with `usesDatabase` works with. Whatever it reads and writes for a job must be under `identity`. */
+export interface DatabaseContext {
+  database: Database;
+  /** The identity that inserted the job. */
+  identity: Identity;
+  files: FileRegistry;
+  store: FileStore;
+  /** The exposed tables, as of now. */
+  catalog(): Promise<Catalog>;
+  snapshots: Snapshots;
+}

@@ -1,0 +1,36 @@
+import type { Database } from '@tidemark/db';
+import type { FileRegistry, FileStore } from '@tidemark/files';
+import { commaSeparated } from '@tidemark/service';
+import type { Config } from '../config.ts';
+import type { BatchEvent } from '../events.ts';
+import { identityOf, type JobIdentity } from '../jobs/identity.ts';
+import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
+import type { DatabaseContext } from './database-context.ts';
+import { createExposedTables } from './exposed-tables.ts';
+
+export interface JobDatabaseOptions {
+  database: Database;
+  registry: FileRegistry;
+  store: FileStore;
+  config: Pick<Config, 'DB_SCHEMAS'>;
+  roles: readonly string[];
+  worker: string;
+  observe: (event: BatchEvent) => void;
+}
+
+export interface JobDatabase {
+  /** @throws BATCH_ROLE_REFUSED */
+  databaseOf: (identity: JobIdentity) => DatabaseContext;
+  snapshots: Snapshots;
+}
+
+export function openJobDatabase(options: JobDatabaseOptions): JobDatabase {
+  const { database, registry: files, store, roles, worker, observe } = options;
+  const { write, analytics } = database.pools;
+  const catalog = createExposedTables(write, commaSeparated(options.config.DB_SCHEMAS));
+  const snapshots = createSnapshots({ pool: analytics, rows: write, worker, observe });
+  return {
+    snapshots,
+    databaseOf: (identity) => ({ database, files, store, catalog, snapshots, identity: identityOf(identity, roles) }),
+  };
+}
