@@ -28,7 +28,7 @@ export type Row = Record<string, any>;
 export interface Rows<R extends Row = Row> extends Array<R> {
   /** Rows affected or returned, from the command tag. */
   count: number;
-  /** Of a statement that returns rows. `type` and `table` are oids; `number` is that of the table's column. */
+  /** The columns of a statement that returns rows. `type` and `table` are oids; `number` is that of the table's column. */
   columns?: readonly ResultColumn[];
 }
 

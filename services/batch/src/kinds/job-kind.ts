@@ -111,7 +111,7 @@ export interface OutputFile {
   contentType: string;
   /** The extension without the dot: letters and digits, at most 16. */
   extension: string;
-  /** Of the output's path, without the extension; default: the item's name. */
+  /** The last part of the output's path, without the extension; default: the item's name. */
   name?: string;
   metadata?: Record<string, unknown>;
 }

@@ -9,7 +9,7 @@ import { type HeldSnapshot, holdSnapshot } from './held-snapshot.ts';
 import { snapshotStatements } from './snapshot-statements.ts';
 
 export interface JobSnapshot {
-  /** For `snapshot` of a stream. */
+  /** The `snapshot` of a stream. */
   id: string;
   /** How often the job has started over with a new snapshot. */
   restarts: number;

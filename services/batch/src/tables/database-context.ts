@@ -3,7 +3,7 @@ import type { FileRegistry, FileStore } from '@tidemark/files';
 import type { Catalog } from '@tidemark/plan';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 
-/** What a kind with `usesDatabase` works with. Whatever it reads and writes for a job must be under `identity`. */
+/** A kind with `usesDatabase` works with this. All that it reads and writes for a job must be under `identity`. */
 export interface DatabaseContext {
   database: Database;
   /** The identity that inserted the job. */

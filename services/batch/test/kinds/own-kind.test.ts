@@ -17,9 +17,9 @@ t.test('runs a kind of a team’s own, and registers its schema', async (t) => {
   const [output] = await stack.outputsOf(id);
   t.equal(String(await stack.store.read(output!.storage_key, 100)), '3\n');
 
-  const kinds = await stack.query('select name, version, limits, spec_schema from tidemark.job_kinds order by name');
+  const kinds = await stack.query(`select name, version, limits, spec_schema
+    from tidemark.job_kinds where name in ('noop', 'word.count') order by name`);
   t.match(kinds, [
-    { name: 'image.transform' },
     { name: 'noop' },
     { name: 'word.count', version: 1, limits: { itemMs: 5_000 }, spec_schema: { required: ['files'] } },
   ]);
