@@ -92,7 +92,6 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     admission,
     observe,
   });
-  const worker = `${deps.instance}/${randomUUID()}`;
   const leaseMs = config.BATCH_LEASE_MS;
   const leases = await startLeases({ database: deps.databaseOptions, worker, leaseMs, observe });
   const jobs = createJobLedger({ pool, kinds, window, observe });
