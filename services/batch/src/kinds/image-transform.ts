@@ -11,6 +11,7 @@ const factsOf = new WeakMap<Buffer, ImageFacts>();
 export default defineKind({
   name: 'image.transform',
   version: 2,
+  oldest: 1,
   spec: ImageTransformSpec,
   item: { input: 'file', keepsSuccesses: true },
   limits: { itemMs: 120_000 },
