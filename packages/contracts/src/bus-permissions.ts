@@ -19,8 +19,8 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
   const subjects = subjectsFor(prefix);
   return {
     gateway: {
-      publish: [subjects.allTelemetryOf('gateway'), ...readChanges(subjects)],
-      subscribe: [allReplies('gateway')],
+      publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), ...readChanges(subjects)],
+      subscribe: [subjects.allInspectionsOf('held'), subjects.allInspectionsOf('statements'), allReplies('gateway')],
     },
     realtime: {
       publish: [

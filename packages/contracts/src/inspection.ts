@@ -1,4 +1,4 @@
-/** Requests of the metrics service to a realtime instance: its subscriptions, and what happened to a row's changes. */
+/** Requests of the metrics service to an instance: its connections and statements, its subscriptions, and what happened to a row's changes. */
 import { type Static, type TSchema, Type } from 'typebox';
 
 const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -17,6 +17,56 @@ const OperatorToken = Type.Optional(
   // Characters; longer tokens are never verified.
   Type.String({ maxLength: 16_384, description: 'the JWT of the operator who sent the request' }),
 );
+
+export const INSPECTION_LIST_LIMIT = 200;
+
+export const HeldRequest = Type.Object({
+  token: OperatorToken,
+  limit: Type.Integer({ minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
+});
+export type HeldRequest = Static<typeof HeldRequest>;
+
+/** A connection that is in use, and who uses it. */
+export const HeldConnection = Type.Object({
+  pool: Type.String(),
+  pid: Type.Integer({ description: 'of the backend in Postgres' }),
+  heldMs: Type.Number(),
+  leaked: Type.Boolean({ description: 'held for longer than the threshold of its pool' }),
+  pipeline: Type.Boolean({ description: 'a pipeline holds it for many short reads' }),
+  route: OrNull(Type.String({ description: 'the route template or job' })),
+  trace: OrNull(Type.String({ description: 'trace id' })),
+  statement: OrNull(Type.String({ description: 'the newest statement, without literals' })),
+  stack: OrNull(Type.String({ description: 'where it was leased; null where its pool takes no traces' })),
+});
+export type HeldConnection = Static<typeof HeldConnection>;
+
+/** The longest first. */
+export const HeldAnswer = Type.Object({ held: Type.Array(HeldConnection) });
+export type HeldAnswer = Static<typeof HeldAnswer>;
+
+export const StatementsRequest = Type.Object({
+  token: OperatorToken,
+  list: Type.Enum(['slow', 'recent']),
+  limit: Type.Integer({ minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
+});
+export type StatementsRequest = Static<typeof StatementsRequest>;
+
+export const RecordedStatement = Type.Object({
+  at: Type.Integer({ description: 'its end, ms since 1970' }),
+  pool: Type.String(),
+  text: Type.String({ description: 'without literals' }),
+  waitMs: Type.Number({ description: 'wait for a connection, or for earlier reads of a pipeline' }),
+  ms: Type.Number({ description: 'from the first byte sent to the last byte received' }),
+  rows: Type.Number(),
+  failed: Type.Boolean(),
+  route: Type.Optional(Type.String()),
+  trace: Type.Optional(Type.String()),
+});
+export type RecordedStatement = Static<typeof RecordedStatement>;
+
+/** The newest first. */
+export const StatementsAnswer = Type.Object({ statements: Type.Array(RecordedStatement) });
+export type StatementsAnswer = Static<typeof StatementsAnswer>;
 
 export const LIVE_LIST_LIMIT = 500;
 

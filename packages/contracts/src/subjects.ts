@@ -5,7 +5,7 @@ export type Priority = (typeof PRIORITIES)[number];
 export type ServiceName = 'gateway' | 'realtime' | 'batch' | 'metrics';
 export type Severity = 'info' | 'warning' | 'critical';
 /** `subscriptions`: LiveListRequest → LiveList; `why`: LiveWhyRequest → LiveWhy. */
-export type Inspection = 'subscriptions' | 'why';
+export type Inspection = 'held' | 'statements' | 'subscriptions' | 'why';
 
 export interface Subjects {
   /** `changes.<schema>.<table>`: JetStream, an envelope for each transaction and table. */
@@ -30,6 +30,7 @@ export interface Subjects {
   readonly allAlerts: string;
   /** `channels.*` and `inspect.*.*`, for subscriptions and permissions. */
   readonly allChannels: string;
+  allInspectionsOf(what: Inspection): string;
   readonly allInspections: string;
   readonly streams: { readonly changes: string; readonly work: string };
 }
@@ -64,6 +65,7 @@ export function subjects(prefix = ''): Subjects {
     alerts: (severity: Severity) => `${p}alerts.${severity}`,
     allAlerts: `${p}alerts.>`,
     allChannels: `${p}channels.*`,
+    allInspectionsOf: (what: Inspection) => `${p}inspect.${what}.*`,
     allInspections: `${p}inspect.*.*`,
     streams: Object.freeze({ changes: stream('CHANGES'), work: stream('WORK') }),
   });

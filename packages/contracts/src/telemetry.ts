@@ -39,6 +39,10 @@ export const PoolStats = Type.Object({
   evictedTotal: Type.Optional(count),
   waitP50Ms: ms,
   waitP99Ms: ms,
+  /** The connection in use for longest, without pipelines. */
+  longest: Type.Optional(
+    Type.Object({ pid: Type.Integer(), heldMs: ms, route: Type.Union([Type.String(), Type.Null()]) }),
+  ),
 });
 export type PoolStats = Static<typeof PoolStats>;
 

@@ -31,6 +31,8 @@ t.test('each subject has exactly the writers and readers that it needs', async (
     [s.telemetry('metrics', 'm-1'), ['metrics'], ['metrics']],
     [s.channel('room'), ['realtime'], ['realtime']],
     [s.inspect('why', 'r-1'), ['metrics'], ['realtime']],
+    [s.inspect('held', 'g-1'), ['metrics'], ['gateway', 'realtime']],
+    [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime']],
     [s.alerts('critical'), ['realtime'], []],
     ['$JS.API.INFO', ['gateway', 'realtime', 'batch', 'metrics'], []],
     [`$JS.API.STREAM.CREATE.${changes}`, ['realtime'], []],
@@ -65,7 +67,7 @@ t.test('only the requesting service can read its replies', async (t) => {
   for (const service of SERVICE_NAMES) {
     t.same(allowed('subscribe', `${inboxPrefix(service)}.x.1`), [service]);
   }
-  t.same(allowed('publish', `${inboxPrefix('metrics')}.x.1`), ['realtime'], 'inspections are answered');
+  t.same(allowed('publish', `${inboxPrefix('metrics')}.x.1`), ['gateway', 'realtime'], 'inspections are answered');
   t.same(allowed('publish', `${inboxPrefix('batch')}.x.1`), [], 'JetStream alone answers the others');
 });
 

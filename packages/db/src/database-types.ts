@@ -1,19 +1,17 @@
-import type { Lsn, PoolStats, ReplicaStats, StatementFigures, Tidemark } from '@tidemark/contracts';
+import type {
+  HeldConnection,
+  Lsn,
+  PoolStats,
+  RecordedStatement,
+  ReplicaStats,
+  StatementFigures,
+  Tidemark,
+} from '@tidemark/contracts';
 import type { AnswersInFlight } from './connection/answer-budget.ts';
 import type { DbEvent } from './events.ts';
 import type { PoolOptions } from './pool/options.ts';
 import type { Streams } from './stream/types.ts';
-import type {
-  Identity,
-  Pool,
-  QueryOptions,
-  RecordedStatement,
-  Row,
-  Rows,
-  Statement,
-  Transaction,
-  TransactionOptions,
-} from './types.ts';
+import type { Identity, Pool, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from './types.ts';
 
 export interface ReadRequest extends QueryOptions {
   identity: Identity;
@@ -78,6 +76,8 @@ export interface Database {
   /** The URL of the server that takes writes. It changes when a promoted replica is followed. */
   primaryUrl(): string;
   poolStats(): PoolStats[];
+  /** The connections in use, the longest held first; at most `max`. */
+  held(max: number): HeldConnection[];
   replicaStats(): ReplicaStats[];
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
   /** The statements that took most time, merged over the pools; at most `max`, default 50. */

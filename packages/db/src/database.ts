@@ -218,6 +218,11 @@ function assemble(parts: Parts): Database {
     primaryLsn: (): Lsn => primary.flushed,
     primaryUrl: () => failover.server.url,
     poolStats: () => pools.map((pool) => pool.stats()),
+    held(max) {
+      const now = performance.now();
+      const held = pools.flatMap((pool) => pool.held(now)).sort((a, b) => b.heldMs - a.heldMs);
+      return held.slice(0, max);
+    },
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
     statements: (max = 50) => statementFigures(registries, max),

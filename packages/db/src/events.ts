@@ -1,4 +1,5 @@
-import type { Holder, RecordedStatement } from './types.ts';
+import type { RecordedStatement } from '@tidemark/contracts';
+import type { Holder } from './types.ts';
 
 export type DbEvent =
   | { type: 'db.connected'; pool: string; ms: number }

@@ -109,16 +109,3 @@ export interface Pool {
   /** Waits for leases up to the deadline, then discards every connection. */
   close(deadlineMs?: number): Promise<void>;
 }
-
-export interface RecordedStatement {
-  at: number;
-  pool: string;
-  text: string;
-  /** Wait for a connection, or for earlier reads of a pipeline. */
-  waitMs: number;
-  ms: number;
-  rows: number;
-  failed: boolean;
-  route?: string;
-  trace?: string;
-}

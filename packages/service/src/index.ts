@@ -20,6 +20,7 @@ export { every, type Repeating, type TaskFailed } from './every.ts';
 export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
+export { answerDatabaseInspections, verifyOperator } from './inspections.ts';
 export { instanceName } from './instance-name.ts';
 export { limiterConfig, opensConfig } from './limits/config.ts';
 export {

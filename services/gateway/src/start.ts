@@ -3,6 +3,7 @@ import { openDatabase, settleAll } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { followCatalog, PlanCache } from '@tidemark/plan';
 import {
+  answerDatabaseInspections,
   busOptions,
   createHealth,
   createLogger,
@@ -173,6 +174,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     observe,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
+  const stopInspections = answerDatabaseInspections({ bus, instance, db, verifyToken });
   const telemetry = startTelemetry({
     bus,
     service: 'gateway',
@@ -192,6 +194,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
 
   async function stopTelemetry() {
     telemetry.stop();
+    stopInspections();
     await tracing?.stop();
   }
 

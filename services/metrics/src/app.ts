@@ -14,6 +14,7 @@ import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
+import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
@@ -21,8 +22,11 @@ import { historyRoute } from './routes/history.ts';
 import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
 import { locksRoute } from './routes/locks.ts';
+import { queriesRoute } from './routes/queries.ts';
+import { replicaLagRoute } from './routes/replica-lag.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
+import { workersRoute } from './routes/workers.ts';
 
 export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
@@ -37,11 +41,15 @@ export interface AppDependencies extends RouteContext {
 const PERFORMANCE_ROUTES = [
   healthRoute,
   findingsRoute,
-  historyRoute,
-  statementsRoute,
+  connectionsRoute,
+  replicaLagRoute,
   locksRoute,
+  queriesRoute,
+  statementsRoute,
+  workersRoute,
   liveRoute,
   liveWhyRoute,
+  historyRoute,
   streamRoute,
 ];
 

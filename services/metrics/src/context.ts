@@ -1,7 +1,7 @@
 import type { Collectors } from './collectors/collectors.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
-import type { InspectBus } from './live/ask-instances.ts';
+import type { InspectBus } from './instances/ask.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 

@@ -1,6 +1,7 @@
 /** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
 import type { Bus } from '@tidemark/bus';
 import {
+  answerDatabaseInspections,
   type BaseApp,
   createHealth,
   createLimiter,
@@ -88,7 +89,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       sockets: live.socketStats(),
       ...(relay ? { relay: relay.stats() } : {}),
     });
+    const stopInspections = answerDatabaseInspections({ bus, instance, db: database, verifyToken });
     const telemetry = startTelemetry({ bus, service: 'realtime', instance, url, health, sections, observe });
+    const stopTelemetry = () => {
+      telemetry.stop();
+      stopInspections();
+    };
     const finishRequests = async () => {
       await live.drainClients();
       await app.close();
@@ -104,7 +110,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       phases: [
         { name: 'refuse new work', timeoutMs: 100, run: () => health.drain('stopping') },
         { name: 'finish requests', timeoutMs: config.DRAIN_MS + DRAIN_EXTRA_MS + 5_000, run: finishRequests },
-        { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+        { name: 'stop telemetry', timeoutMs: 100, run: stopTelemetry },
         { name: 'stop background work', timeoutMs: 7_000, run: live.stop },
         { name: 'disconnect', timeoutMs: 12_000, run: disconnect },
       ],

@@ -1,4 +1,4 @@
-import { redactStatement } from '@tidemark/contracts';
+import { type HeldConnection, type PoolStats, redactStatement } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
@@ -32,12 +32,38 @@ export class Lease {
     if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !this.#isReported) {
       this.#isReported = true;
       meter.leaksTotal++;
-      const statement = this.holder.statement ?? this.statement;
-      const holder = statement === undefined ? this.holder : { ...this.holder, statement: redactStatement(statement) };
-      observe({ type: 'db.leak', pool, heldMs, holder, stack: this.trace?.stack });
+      observe({ type: 'db.leak', pool, heldMs, holder: this.#shownHolder(), stack: this.trace?.stack });
     }
     if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
       this.connection.discard(errors.LEASE_RECLAIMED({ pool, ms: heldMs }));
     }
   }
+
+  shown(pool: string, now: number): HeldConnection {
+    const { route = null, trace = null, statement = null } = this.#shownHolder();
+    return {
+      pool,
+      pid: this.connection.pid,
+      heldMs: now - this.since,
+      leaked: this.#isReported,
+      pipeline: this.shared,
+      route,
+      trace,
+      statement,
+      stack: this.trace?.stack ?? null,
+    };
+  }
+
+  #shownHolder(): Holder {
+    const statement = this.holder.statement ?? this.statement;
+    return statement === undefined ? this.holder : { ...this.holder, statement: redactStatement(statement) };
+  }
+}
+
+export function longestLease(leases: Iterable<Lease>, now: number): Pick<PoolStats, 'longest'> {
+  let longest: Lease | undefined;
+  for (const lease of leases) if (!lease.shared && lease.since < (longest?.since ?? now)) longest = lease;
+  if (longest === undefined) return {};
+  const { connection, since, holder } = longest;
+  return { longest: { pid: connection.pid, heldMs: now - since, route: holder.route ?? null } };
 }

@@ -1,5 +1,5 @@
 /** Leases are exclusive and end with their connection; requests wait (admission.ts) up to their timeout. */
-import type { PoolStats } from '@tidemark/contracts';
+import type { HeldConnection, PoolStats } from '@tidemark/contracts';
 import { AnswerBudget } from '../connection/answer-budget.ts';
 import type { StatementWatch } from '../connection/cancel-when-gone.ts';
 import type { PooledConnection, Rest } from '../connection/connection.ts';
@@ -19,7 +19,7 @@ import { connectionStats } from './connection-stats.ts';
 import { Connector } from './connector.ts';
 import { checkLeases, closeSpare, endUnanswered } from './deadlines.ts';
 import { connectionOptions, type PoolInit } from './init.ts';
-import { Lease } from './lease.ts';
+import { Lease, longestLease } from './lease.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
@@ -183,7 +183,12 @@ export class ConnectionPool implements Pool, LeaseSource {
       waitingLimit: this.options.waitingLimit,
       statisticsBytes: this.statements.bytes,
       ...this.meter.stats(this.options.max),
+      ...longestLease(this.#leases, performance.now()),
     };
+  }
+
+  held(now: number): HeldConnection[] {
+    return [...this.#leases].map((lease) => lease.shown(this.name, now));
   }
 
   close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {

@@ -1,7 +1,7 @@
 /** The latest and the slow statements of a database, in rings of fixed size. */
-import { redactStatement } from '@tidemark/contracts';
+import { type RecordedStatement, redactStatement } from '@tidemark/contracts';
 import type { DbEvent } from '../events.ts';
-import type { Holder, RecordedStatement } from '../types.ts';
+import type { Holder } from '../types.ts';
 
 /** At 10,000 statements a second the list shows the last 20 ms. */
 const DEFAULT_HISTORY = 200;

@@ -1,4 +1,3 @@
-import type { Bus } from '@tidemark/bus';
 import {
   LiveList,
   type LiveListRequest,
@@ -7,8 +6,7 @@ import {
   type LiveWhyRequest,
 } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
-
-export type InspectBus = Pick<Bus, 'ask' | 'subjects'>;
+import { type Answers, askInstances, type InspectBus, type Silent } from '../instances/ask.ts';
 
 export interface ListOptions extends Omit<LiveListRequest, 'after'> {
   instance?: string;
@@ -17,14 +15,11 @@ export interface ListOptions extends Omit<LiveListRequest, 'after'> {
 
 export interface LiveListAnswer {
   instances: (Omit<LiveList, 'page' | 'next'> & { instance: string })[];
-  /** Instances that did not answer, each with its error: their subscriptions are missing from the list. */
-  silent: { instance: string; code: string; message: string; hint: string | null }[];
+  silent: Silent[];
   subscriptions: LiveSubscription[];
   next: string | null;
 }
 
-/** The instance only walks its subscriptions in memory. */
-const LIST_TIMEOUT_MS = 2_000;
 /** The instance searches about 60 MB of changes, and asks Postgres about each policy. */
 const WHY_TIMEOUT_MS = 10_000;
 
@@ -36,45 +31,25 @@ export async function listSubscriptions(
 ): Promise<LiveListAnswer> {
   const cursor = parseCursor(after);
   const names = (instance === undefined ? [...known].sort() : [instance]).filter((name) => name >= cursor.instance);
-  const answers = await Promise.all(
-    names.map(async (name): Promise<InstanceReply> => {
-      const listRequest: LiveListRequest = { ...filter, after: name === cursor.instance ? cursor.number : 0 };
-      const options = { schema: LiveList, timeoutMs: LIST_TIMEOUT_MS };
-      try {
-        return {
-          name,
-          list: await bus.ask<LiveList>(bus.subjects.inspect('subscriptions', name), listRequest, options),
-        };
-      } catch (error) {
-        return { name, error: error as ReplyError };
-      }
-    }),
-  );
-  return merge(answers, filter.limit);
+  const question = (name: string): LiveListRequest => ({
+    ...filter,
+    after: name === cursor.instance ? cursor.number : 0,
+  });
+  return merge(await askInstances<LiveList>(bus, 'subscriptions', names, question, LiveList), filter.limit);
 }
 
-type InstanceReply =
-  | { name: string; list: LiveList; error?: never }
-  | { name: string; list?: never; error: ReplyError };
-type ReplyError = Error & { code?: string; hint?: string | null };
-
-/** The instances must be ordered by name. */
-export function merge(answers: readonly InstanceReply[], limit: number): LiveListAnswer {
-  const answer: LiveListAnswer = { instances: [], silent: [], subscriptions: [], next: null };
-  for (const { name, list, error } of answers) {
-    if (error) {
-      const { code = 'BUS_ASK_FAILED', message, hint = null } = error;
-      answer.silent.push({ instance: name, code, message, hint });
-      continue;
-    }
-    const { page, next, ...counts } = list;
-    answer.instances.push({ instance: name, ...counts });
-    if (answer.next !== null) continue;
-    const taken = page.slice(0, limit - answer.subscriptions.length);
-    answer.subscriptions.push(...taken);
-    if (taken.length < page.length || next !== null) answer.next = `${name}/${taken.at(-1)?.number ?? 0}`;
+/** The answers must be ordered by the names of their instances. */
+export function merge({ answers, silent }: Answers<LiveList>, limit: number): LiveListAnswer {
+  const merged: LiveListAnswer = { instances: [], silent, subscriptions: [], next: null };
+  for (const { instance, answer } of answers) {
+    const { page, next, ...counts } = answer;
+    merged.instances.push({ instance, ...counts });
+    if (merged.next !== null) continue;
+    const taken = page.slice(0, limit - merged.subscriptions.length);
+    merged.subscriptions.push(...taken);
+    if (taken.length < page.length || next !== null) merged.next = `${instance}/${taken.at(-1)?.number ?? 0}`;
   }
-  return answer;
+  return merged;
 }
 
 function parseCursor(after: string | undefined): { instance: string; number: number } {
@@ -90,7 +65,7 @@ export async function explainDelivery(bus: InspectBus, request: LiveWhyRequest):
   try {
     return await bus.ask<LiveWhy>(bus.subjects.inspect('why', instance), request, options);
   } catch (error) {
-    if ((error as ReplyError).code === 'BUS_NOBODY') throw errors.LIVE_INSTANCE({ instance }, { cause: error });
+    if ((error as { code?: string }).code === 'BUS_NOBODY') throw errors.LIVE_INSTANCE({ instance }, { cause: error });
     throw error;
   }
 }

@@ -112,6 +112,22 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     'pool write of gateway-1 is exhausted: 20 of 20 busy, 7 waiting',
   ],
   [
+    'a pool that is full, with the route that holds its connections',
+    {
+      live: [
+        instance(
+          telemetry({
+            pools: [
+              pool({ utilisation: 1, waiting: 7, longest: { pid: 17, heldMs: 41_000, route: 'GET /rest/v1/:table' } }),
+            ],
+          }),
+        ),
+      ],
+    },
+    'degraded',
+    'held for longest, 41 s: GET /rest/v1/:table (pid 17)',
+  ],
+  [
     'a pool that refuses',
     {
       live: [

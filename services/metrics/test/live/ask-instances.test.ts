@@ -44,9 +44,10 @@ t.test('pages cover all instances, and contain each subscription once', async (t
       const answers = names.map((name) => {
         const rest = (all.get(name) ?? []).filter((n) => name !== instance || n > Number(number));
         const page = rest.slice(0, limit).map((n) => subscription(name, n));
-        return { name, list: { ...counts, page, next: rest.length > limit ? (page.at(-1)?.number ?? 0) : null } };
+        const next = rest.length > limit ? (page.at(-1)?.number ?? 0) : null;
+        return { instance: name, answer: { ...counts, page, next } };
       });
-      const answer: LiveListAnswer = merge(answers, limit);
+      const answer: LiveListAnswer = merge({ answers, silent: [] }, limit);
       t.ok(answer.subscriptions.length <= limit);
       seen.push(...answer.subscriptions.map(({ sub }) => sub));
       after = answer.next ?? undefined;

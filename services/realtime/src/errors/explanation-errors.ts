@@ -2,16 +2,6 @@
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const explanationErrors = defineErrors('RT', {
-  OPERATOR_TOKEN_MISSING: row({
-    status: 401,
-    message: 'an inspection needs the token of the operator',
-    hint: 'Use GET /api/v1/performance/live of the metrics service, and run the same version of both services.',
-  }),
-  OPERATOR_REFUSED: row<{ role: string }>({
-    status: 403,
-    message: (p) => `the role "${p.role}" may not inspect subscriptions`,
-    hint: 'Use a token whose role claim is ops or service_role.',
-  }),
   SUB_UNKNOWN: row<{ sub: string }>({
     status: 404,
     message: (p) => `there is no subscription ${p.sub}`,

@@ -1,8 +1,7 @@
 /** Answers the operators' requests on `inspect.…`, which the metrics service forwards. */
 import type { Bus } from '@tidemark/bus';
 import { LiveListRequest, LiveWhyRequest } from '@tidemark/contracts';
-import { isOperator, type VerifiedToken, type VerifyToken } from '@tidemark/service';
-import { errors } from '../errors.ts';
+import { type VerifyToken, verifyOperator } from '@tidemark/service';
 import { type ListOptions, listSubscriptions } from './list-subscriptions.ts';
 import { explainWhy, type WhyOptions } from './why.ts';
 
@@ -37,12 +36,4 @@ export function answerInspections(options: InspectionsOptions): () => void {
   return () => {
     for (const answer of answers) answer.unsubscribe();
   };
-}
-
-/** The token is verified here again: a message on NATS does not prove who sent the request. */
-async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {
-  if (token === undefined) throw errors.OPERATOR_TOKEN_MISSING();
-  const operator = await verify(token);
-  if (!isOperator(operator)) throw errors.OPERATOR_REFUSED({ role: operator.role });
-  return operator;
 }

@@ -118,11 +118,11 @@ t.test('explains to operators why an instance has sent or withheld a change', as
       (value) => why(`${INSTANCE}/1/s`, 1, { token: value }),
     ];
     for (const request of requests) {
-      await t.rejects(request(undefined), { code: 'RT_OPERATOR_TOKEN_MISSING', status: 401 });
+      await t.rejects(request(undefined), { code: 'AUTH_REQUIRED', status: 401 });
       await t.rejects(request('no.token.at-all'), { code: 'AUTH_TOKEN_INVALID' });
       await t.rejects(request(await token({ role: 'ops' }, -10)), { code: 'AUTH_TOKEN_EXPIRED' });
       await t.rejects(request(await token({ role: 'authenticated', sub: 'ann' })), {
-        code: 'RT_OPERATOR_REFUSED',
+        code: 'AUTH_FORBIDDEN',
         status: 403,
       });
       const [header, , signature] = (await token({ role: 'ops' })).split('.');

@@ -1,5 +1,6 @@
+import type { PoolStats } from '@tidemark/contracts';
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { bytes, displayName, type SystemState } from '../system-state.ts';
+import { bytes, displayName, type SystemState, seconds } from '../system-state.ts';
 
 /** Share of responses with status 5xx. Below MIN_ERRORS_PER_SECOND the share is not meaningful. */
 const MAX_ERROR_SHARE = 0.05;
@@ -67,8 +68,8 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
           unit: 'per second',
           affects: [key],
           severity: 'degraded',
-          message: `${what} refuses ${refused.toFixed(1)} requests a second: ${figures}`,
-          hint: 'Look for what holds its connections in the slowest routes and statements; then raise its size, within max_connections.',
+          message: `${what} refuses ${refused.toFixed(1)} requests a second: ${figures}${holderOf(pool)}`,
+          hint: 'GET /api/v1/performance/database/pools lists who holds its connections. Raise its size only if they are held for a short time each.',
         };
       } else if (
         pool.waiting > pool.waitingLimit * MAX_WAITING_SHARE ||
@@ -83,8 +84,8 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
           unit: 'count',
           affects: [key],
           severity: 'degraded',
-          message: `${what} is exhausted: ${figures}`,
-          hint: 'Look for what holds its connections in the slowest routes and statements.',
+          message: `${what} is exhausted: ${figures}${holderOf(pool)}`,
+          hint: 'GET /api/v1/performance/database/pools lists who holds its connections.',
           holdMs: HOLD_MS,
         };
       }
@@ -95,12 +96,17 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
           subject: what,
           affects: [key],
           severity: 'degraded',
-          message: `${what} has connections that are held for too long: ${pool.leaksTotal} since its start`,
-          hint: `The log of ${owner} has the event db.leak with the route and the stack that hold them.`,
+          message: `${what} has connections that are held for too long: ${pool.leaksTotal} since its start${holderOf(pool)}`,
+          hint: 'GET /api/v1/performance/database/connection-leaks has the stack that took each of them, and its statement.',
         };
       }
     }
   }
+}
+
+function holderOf({ longest }: PoolStats): string {
+  if (longest === undefined) return '';
+  return `; held for longest, ${seconds(longest.heldMs)}: ${longest.route ?? 'a caller without a route'} (pid ${longest.pid})`;
 }
 
 function* relayRules({ live }: SystemState): Generator<Finding> {

@@ -1,0 +1,51 @@
+/** Answers the operators' requests on `inspect.…`, which the metrics service forwards. */
+import type { Bus } from '@tidemark/bus';
+import { type HeldAnswer, HeldRequest, type StatementsAnswer, StatementsRequest } from '@tidemark/contracts';
+import type { Database } from '@tidemark/db';
+import { authErrors } from './errors.ts';
+import { isOperator } from './tokens/operator.ts';
+import type { VerifiedToken, VerifyToken } from './tokens/verifier.ts';
+
+export interface InspectionsOptions {
+  bus: Pick<Bus, 'answer' | 'subjects'>;
+  instance: string;
+  db: Pick<Database, 'held' | 'slow' | 'recent'>;
+  verifyToken: VerifyToken;
+}
+
+/** Each answer redacts up to 200 statements, some 10 µs each. */
+const CONCURRENCY = 2;
+
+/** Shows the connections in use with their holders, and the slow and the latest statements. The result ends it. */
+export function answerDatabaseInspections({ bus, instance, db, verifyToken }: InspectionsOptions): () => void {
+  const answers = [
+    bus.answer(
+      bus.subjects.inspect('held', instance),
+      async ({ token, limit }: HeldRequest): Promise<HeldAnswer> => {
+        await verifyOperator(verifyToken, token);
+        return { held: db.held(limit) };
+      },
+      { schema: HeldRequest, concurrency: CONCURRENCY },
+    ),
+    bus.answer(
+      bus.subjects.inspect('statements', instance),
+      async ({ token, list, limit }: StatementsRequest): Promise<StatementsAnswer> => {
+        await verifyOperator(verifyToken, token);
+        const statements = list === 'slow' ? db.slow() : db.recent();
+        return { statements: statements.slice(0, limit) };
+      },
+      { schema: StatementsRequest, concurrency: CONCURRENCY },
+    ),
+  ];
+  return () => {
+    for (const answer of answers) answer.unsubscribe();
+  };
+}
+
+/** The token is verified here again: a message on NATS does not prove who sent the request. */
+export async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {
+  if (token === undefined) throw authErrors.REQUIRED();
+  const operator = await verify(token);
+  if (!isOperator(operator)) throw authErrors.FORBIDDEN({ role: operator.role, needed: 'ops or service_role' });
+  return operator;
+}

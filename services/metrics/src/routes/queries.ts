@@ -1,0 +1,67 @@
+/** Statements that the instances ran: their slow and latest ones, and figures by statement. */
+import { INSPECTION_LIST_LIMIT, StatementsAnswer } from '@tidemark/contracts';
+import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import type { RouteContext } from '../context.ts';
+import { askInstances } from '../instances/ask.ts';
+import { inspectedInstances } from '../instances/inspected.ts';
+import { mergedStatements } from '../instances/statements.ts';
+import { operatorToken } from '../plugins/operators-only.ts';
+
+const Query = Type.Object({
+  limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
+});
+
+export const queriesRoute = fp(
+  async (app: BaseApp, { monitor, bus }: RouteContext) => {
+    for (const list of ['slow', 'recent'] as const) {
+      app.get(`/queries/${list}`, { schema: { querystring: Query } }, async (request, reply) => {
+        reply.header('cache-control', 'no-store');
+        const { limit } = request.query;
+        const question = { token: operatorToken(request), list, limit };
+        const health = monitor.health();
+        const names = inspectedInstances(health);
+        const replies = await askInstances<StatementsAnswer>(
+          bus,
+          'statements',
+          names,
+          () => question,
+          StatementsAnswer,
+        );
+        const all = replies.answers.flatMap(({ instance, answer }) =>
+          answer.statements.map((statement) => ({ instance, ...statement })),
+        );
+        const statements = all.sort((a, b) => b.at - a.at).slice(0, limit);
+        return { at: health.at, statements, silent: replies.silent };
+      });
+    }
+
+    app.get('/queries/stats', { schema: { querystring: Query } }, async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const { at, instances } = monitor.health();
+      return { at, statements: mergedStatements(instances).slice(0, request.query.limit) };
+    });
+
+    app.get('/queries/summary', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const { at, instances } = monitor.health();
+      const statements = mergedStatements(instances);
+      const sum = (key: 'callsTotal' | 'errorsTotal' | 'slowTotal' | 'rowsTotal' | 'totalMs') =>
+        statements.reduce((total, statement) => total + statement[key], 0);
+      const calls = sum('callsTotal');
+      return {
+        at,
+        statements: statements.length,
+        callsTotal: calls,
+        errorsTotal: sum('errorsTotal'),
+        slowTotal: sum('slowTotal'),
+        rowsTotal: sum('rowsTotal'),
+        totalMs: sum('totalMs'),
+        meanMs: calls === 0 ? null : sum('totalMs') / calls,
+        slowRate: calls === 0 ? null : sum('slowTotal') / calls,
+      };
+    });
+  },
+  { name: 'performance-queries', dependencies: ['operators-only'] },
+);
