@@ -5,7 +5,7 @@
  *    job    queued → planning → running ⇄ paused, then succeeded | partly_failed | failed | cancelled
  *    chunk  planned → queued → running → done | split | failed | cancelled
  */
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { PRIORITIES } from './subjects.ts';
 
 export const JOB_STATES = [
@@ -120,6 +120,55 @@ export const Job = Type.Object({
   finished_at: Type.Union([Type.String(), Type.Null()]),
 });
 export type Job = Static<typeof Job>;
+
+/** A request for a new schedule: a job that starts again and again. */
+export const CreateSchedule = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 200, description: 'one schedule of the caller has it' }),
+    pattern: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'minute hour day month weekday, or six fields with seconds first',
+    }),
+    time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, default: 'UTC', description: 'of the IANA' })),
+    kind: Type.String({ minLength: 1, maxLength: 64 }),
+    spec: Type.Unknown(),
+    priority: Type.Optional(priority),
+    missed: Type.Optional(
+      Type.Enum(['skip', 'once', 'all'], {
+        default: 'once',
+        description: 'jobs for the times at which no instance ran: none, one, or at most 100',
+      }),
+    ),
+    overlap: Type.Optional(
+      Type.Enum(['skip', 'queue', 'allow', 'replace'], {
+        default: 'skip',
+        description: 'when the job before has not ended: no job, one after it, one beside it, or one in its place',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type CreateSchedule = Static<typeof CreateSchedule>;
+
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const Schedule = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  name: Type.String(),
+  pattern: Type.String(),
+  time_zone: Type.String(),
+  kind: Type.String(),
+  spec: Type.Unknown(),
+  priority,
+  missed: Type.Enum(['skip', 'once', 'all']),
+  overlap: Type.Enum(['skip', 'queue', 'allow', 'replace']),
+  paused: Type.Boolean(),
+  next_at: orNull(Type.String({ description: 'when it fires next; null until batch has read the pattern' })),
+  error: orNull(Type.Unknown({ description: 'why it does not fire' })),
+  created_at: Type.String(),
+});
+export type Schedule = Static<typeof Schedule>;
 
 /** The message on `work.<priority>`. It only refers to the chunk's row, which holds the state. */
 export const WorkMessage = Type.Object({

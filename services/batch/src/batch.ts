@@ -20,6 +20,7 @@ import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts
 import { createProgress } from './runner/progress.ts';
 import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
+import { startScheduler } from './schedules/scheduler.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
 import { openJobDatabase } from './tables/job-database.ts';
@@ -151,6 +152,13 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     intervalMs: config.BATCH_SWEEP_MS,
     leaseMs,
   });
+  const scheduler = startScheduler({
+    pool,
+    roles,
+    observe,
+    intervalMs: config.BATCH_SWEEP_MS,
+    onStarted: sweeper.wake,
+  });
   const watching = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
   const temporary = startTemporarySweep(store, observe);
@@ -168,7 +176,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
       registered.stop();
       watching.stop();
       temporary.stop();
-      await Promise.all([changes.stop(), runner.stop(), sweeper.stop()]);
+      await Promise.all([changes.stop(), runner.stop(), sweeper.stop(), scheduler.stop()]);
     },
     async close() {
       handler.stop();

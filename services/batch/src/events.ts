@@ -29,6 +29,9 @@ export type BatchOwnEvent =
   | { type: 'queue.invalid_message'; subject: string; problem: string }
   | { type: 'queue.publish_failed'; priority: Priority; error: Error }
   | { type: 'queue.pull_failed'; error: Error }
+  | { type: 'schedule.started'; schedule: string; name: string; dueAt: Date; job: string }
+  | { type: 'schedule.skipped'; schedule: string; name: string; dueAt: Date; state: string }
+  | { type: 'schedule.refused'; schedule: string; name: string; dueAt: Date; code: string; error: Error }
   | { type: 'leases.not_renewed'; problem: string }
   | { type: 'runner.failed'; error: Error }
   | { type: 'sweep.failed'; step: string; error: Error }
@@ -64,6 +67,9 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'queue.invalid_message': 'warn',
   'queue.publish_failed': 'warn',
   'queue.pull_failed': 'warn',
+  'schedule.started': 'info',
+  'schedule.skipped': 'info',
+  'schedule.refused': 'warn',
   'leases.not_renewed': 'warn',
   'runner.failed': 'error',
   'sweep.failed': 'warn',

@@ -32,6 +32,7 @@ import { jobRoutes } from './routes/jobs/jobs.ts';
 import { docsRoutes } from './routes/openapi/docs.ts';
 import { openapiRoute } from './routes/openapi/openapi.ts';
 import { rpcRoute } from './routes/rpc/call.ts';
+import { scheduleRoutes } from './routes/schedules/schedules.ts';
 import { tableReadRoute } from './routes/tables/read.ts';
 import { tableWriteRoutes } from './routes/tables/write.ts';
 import { transactionRoute } from './routes/transaction/transaction.ts';
@@ -46,7 +47,16 @@ export interface AppDependencies extends RouteContext {
   readonly tracing: Tracing | undefined;
 }
 
-const ROUTES = [rpcRoute, tableWriteRoutes, transactionRoute, jobRoutes, fileRoutes, openapiRoute, docsRoutes];
+const ROUTES = [
+  rpcRoute,
+  tableWriteRoutes,
+  transactionRoute,
+  jobRoutes,
+  scheduleRoutes,
+  fileRoutes,
+  openapiRoute,
+  docsRoutes,
+];
 
 export function buildApp(deps: AppDependencies): BaseApp {
   const { config, metrics, verifyToken } = deps;

@@ -219,5 +219,10 @@ export const errors = {
       message: (p) => `no job ${p.id} exists that you may see`,
       hint: 'List your jobs at /api/v1/jobs.',
     }),
+    SCHEDULE_NOT_FOUND: row<{ id: string }>({
+      status: 404,
+      message: (p) => `no schedule ${p.id} exists that you may see`,
+      hint: 'List your schedules at /api/v1/schedules.',
+    }),
   }),
 };

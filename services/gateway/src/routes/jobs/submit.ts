@@ -5,19 +5,20 @@ import { authErrors, type BaseApp } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import { Compile } from 'typebox/compile';
 import type { RouteContext } from '../../context.ts';
-import { errors, postgrest } from '../../errors.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
-import { bodyOf } from '../../request/parse.ts';
+import { bodyAs } from './body.ts';
 import { changeJob, readRows } from './job-rows.ts';
 import { checkSpec, kindsSql, type RegisteredKind } from './kinds.ts';
 
 const createJob = Compile(CreateJob);
+const EXAMPLE =
+  'Send {"kind": "image.transform", "spec": {"input": {"prefix": "…"}, "transform": {…}}, "priority": "normal"}.';
 
 export function registerSubmitJob(app: BaseApp, context: RouteContext): void {
   app.post('/api/v1/jobs', async (request, reply) => {
     if (!request.caller.authenticated) throw authErrors.REQUIRED();
-    const body = bodyAsJob(bodyOf(request));
+    const body = bodyAs(createJob, request, EXAMPLE);
     await checkKind(context, request, body);
     const key = request.headers['idempotency-key'];
     const { kind, spec, priority = 'normal', run_at = null, deadline = null } = body;
@@ -29,7 +30,12 @@ export function registerSubmitJob(app: BaseApp, context: RouteContext): void {
   });
 }
 
-async function checkKind(context: RouteContext, request: FastifyRequest, { kind, spec }: CreateJob): Promise<void> {
+/** @throws GATEWAY_JOB_INVALID where the kind is unknown or the spec does not fit its schema */
+export async function checkKind(
+  context: RouteContext,
+  request: FastifyRequest,
+  { kind, spec }: Pick<CreateJob, 'kind' | 'spec'>,
+): Promise<void> {
   const statement = { text: kindsSql };
   const { rows } = await readRows<RegisteredKind>(context, request, statement);
   try {
@@ -39,24 +45,8 @@ async function checkKind(context: RouteContext, request: FastifyRequest, { kind,
     const { results } = await context.db.write({
       identity: fullIdentity(request, 'tidemark'),
       statements: [statement],
-      ...askedBy(request, { holder: { route: 'POST /api/v1/jobs' } }),
+      ...askedBy(request, { holder: { route: `POST ${request.routeOptions.url}` } }),
     });
     checkSpec(results[0] as Rows<RegisteredKind & Row>, kind, spec);
   }
-}
-
-function bodyAsJob(text: string): CreateJob {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (cause) {
-    throw postgrest.PGRST102({ reason: 'Empty or invalid json', hint: 'Send the job as a JSON object.' }, { cause });
-  }
-  if (createJob.Check(body)) return body;
-  const [first] = createJob.Errors(body);
-  throw errors.JOB_INVALID({
-    pointer: first?.instancePath || '/',
-    problem: first?.message ?? 'does not fit',
-    hint: 'Send {"kind": "image.transform", "spec": {"input": {"prefix": "…"}, "transform": {…}}, "priority": "normal"}.',
-  });
 }

@@ -1,0 +1,144 @@
+import { fileURLToPath } from 'node:url';
+import type { Row } from '@tidemark/db';
+import t from 'tap';
+import { openBatchStack, until } from '../batch-stack.ts';
+
+const stack = await openBatchStack(t);
+const env = { BATCH_KINDS: fileURLToPath(new URL('../trouble.js', import.meta.url)) };
+// Two instances, of which each time is started by one.
+await Promise.all([stack.startBatch(env), stack.startBatch(env)]);
+
+const ada = (text: string, params: unknown[] = []): Promise<Row[]> =>
+  stack.database.pools.write.transaction((tx) => tx.query(text, params as never), {
+    identity: { role: 'authenticated', claims: '{"role": "authenticated", "sub": "ada"}' },
+  });
+let names = 0;
+async function create(spec: object, more: Record<string, string> = {}): Promise<string> {
+  names += 1;
+  const { pattern = '* * * * * *', ...rest } = more;
+  const settings = Object.entries(rest).map(([name, value]) => `, ${name} => '${value}'`);
+  const [row] = await ada(`select id from tidemark.create_schedule($1, $2, 'trouble', $3${settings.join('')})`, [
+    `schedule ${names}`,
+    pattern,
+    JSON.stringify(spec),
+  ]);
+  return row!.id;
+}
+const runsOf = (id: string) =>
+  ada('select * from tidemark.job_schedule_runs where schedule_id = $1 order by due_at', [id]);
+const runs = (id: string, what: string, enough: (rows: Row[]) => boolean) =>
+  until(what, 20_000, async () => {
+    const rows = await runsOf(id);
+    return enough(rows) && rows;
+  });
+const remove = (id: string) => ada('select tidemark.delete_schedule($1)', [id]);
+/** As if the schedule had been due for a while. */
+const dueSince = (id: string, ago: string) =>
+  stack.query(
+    `update tidemark.job_schedules set next_at = date_trunc('second', clock_timestamp() - $2::interval) where id = $1`,
+    [id, ago],
+  );
+const dayly = { pattern: '0 0 1 1 *' };
+
+t.test('each time starts one job, as the owner, on whichever instance', async (t) => {
+  const id = await create({ items: 1 });
+  const rows = await runs(id, 'three jobs', (found) => found.filter(({ job_id }) => job_id).length >= 3);
+  await remove(id);
+  const started = rows.filter(({ job_id }) => job_id);
+  t.equal(new Set(started.map(({ job_id }) => job_id)).size, started.length);
+  const jobs = await stack.query('select owner, role, created_at from tidemark.jobs');
+  t.ok(jobs.every(({ owner, role }) => owner === 'ada' && role === 'authenticated'));
+  t.ok(jobs.length >= started.length && jobs.length <= started.length + 2, `${jobs.length} jobs`);
+  t.ok(
+    started.every(({ due_at, decided_at }) => Date.parse(decided_at) >= Date.parse(due_at)),
+    'never early',
+  );
+});
+
+t.test('a pattern that never fires says so, and a changed one is read again', async (t) => {
+  const id = await create({ items: 1 }, { pattern: '0 0 30 2 *' });
+  const errorOf = async () => (await ada('select error from tidemark.job_schedules where id = $1', [id]))[0]?.error;
+  t.match(await until('the error', 10_000, errorOf), { code: 'SCHEDULE_INVALID', message: /never fires/ });
+  await ada(`update tidemark.job_schedules set pattern = '0 0 1 1 *' where id = $1`, [id]);
+  await until('the next time', 10_000, async () => {
+    const [row] = await ada('select error, next_at from tidemark.job_schedules where id = $1', [id]);
+    return row?.next_at && row.error === null;
+  });
+  await remove(id);
+});
+
+const OVERLAPS = [
+  ['skip', ['started', 'skipped']],
+  ['queue', ['started', 'waiting']],
+  ['allow', ['started', 'started']],
+  ['replace', ['ended', 'started']],
+] as const;
+for (const [overlap, states] of OVERLAPS) {
+  t.test(`while a job of it runs, a schedule with the overlap ${overlap} has runs ${states.join(', ')}`, async (t) => {
+    const id = await create({ items: 1, ms: 60_000 }, { overlap, ...dayly });
+    await until(
+      'it to be read',
+      10_000,
+      async () =>
+        (await ada('select from tidemark.job_schedules where id = $1 and next_at is not null', [id])).length > 0,
+    );
+    await ada(`update tidemark.job_schedules set pattern = '* * * * * *' where id = $1`, [id]);
+    const rows = await runs(
+      id,
+      'two times',
+      (found) =>
+        found.filter(({ state }) => state === states[1]).length >=
+        (states[1] === 'started' && states[0] === 'started' ? 2 : 1),
+    );
+    t.ok(
+      states.every((state) => rows.some((row) => row.state === state)),
+      rows.map(({ state }) => state).join(),
+    );
+    await ada('select tidemark.pause_schedule($1)', [id]);
+    const jobs = rows.map(({ job_id }) => job_id).filter((job) => job);
+    if (overlap === 'queue') {
+      await ada('select tidemark.resume_schedule($1)', [id]);
+      await ada('select tidemark.cancel_job($1)', [jobs[0]]);
+      await runs(id, 'the one that waited', (found) => found[1]?.job_id && found[0]?.state === 'ended');
+    }
+    await remove(id);
+    await stack.query(
+      `update tidemark.jobs set state = 'cancelled' where state in ('queued', 'planning', 'running', 'paused')`,
+    );
+    if (overlap === 'replace') t.match(await stack.job(jobs[0]), { state: 'cancelled' });
+  });
+}
+
+t.test('missed times start one job; those of a pause start none', async (t) => {
+  const id = await create({ items: 1 }, { pattern: '0 * * * *' });
+  const read = () =>
+    until(
+      'it to be read',
+      10_000,
+      async () => (await ada('select from tidemark.job_schedules where id = $1 and next_at > now()', [id])).length > 0,
+    );
+  await read();
+  await dueSince(id, '5 hours');
+  const rows = await runs(id, 'one job', (found) => found.some(({ job_id }) => job_id));
+  t.ok(rows.length <= 2 && rows.filter(({ job_id }) => job_id).length === 1, rows.map(({ state }) => state).join());
+  await ada('select tidemark.pause_schedule($1)', [id]);
+  t.match(await ada('select next_at from tidemark.job_schedules where id = $1', [id]), [{ next_at: null }]);
+  await ada('select tidemark.resume_schedule($1)', [id]);
+  await read();
+  t.equal((await runsOf(id)).length, rows.length);
+  await remove(id);
+});
+
+t.test('the rights of the moment decide: what is not allowed any more is refused, and says why', async (t) => {
+  const id = await create({ items: 1 }, dayly);
+  await stack.query(
+    `create policy stricter on tidemark.jobs as restrictive for insert to public with check (owner <> 'ada')`,
+  );
+  t.teardown(() => stack.query('drop policy if exists stricter on tidemark.jobs'));
+  await ada(`update tidemark.job_schedules set pattern = '* * * * * *' where id = $1`, [id]);
+  const rows = await runs(id, 'a refusal', (found) => found.some(({ state }) => state === 'refused'));
+  t.match(rows[0], { state: 'refused', job_id: null, error: { code: '42501', message: /row-level security/ } });
+  await stack.query('drop policy stricter on tidemark.jobs');
+  await runs(id, 'a job', (found) => found.some(({ job_id }) => job_id));
+  await remove(id);
+});
