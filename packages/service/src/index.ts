@@ -52,9 +52,9 @@ export {
   runService,
   type ServiceDefinition,
 } from './run-service.ts';
-export { type FirstHandler, serverFactory } from './server-factory.ts';
 export { scheduleErrors } from './schedules/errors.ts';
 export { readPattern, type SchedulePattern } from './schedules/pattern.ts';
+export { type FirstHandler, serverFactory } from './server-factory.ts';
 export { type SharedEvent, sharedEventCounter, sharedEventLevels } from './shared-events.ts';
 export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';

@@ -10,14 +10,14 @@ export interface DueTimes {
   next: Date | undefined;
 }
 
-/** A time is missed when it is older than this. */
-const MISSED_MS = 60_000;
+/** A time is missed when it is older than this; an instance that starts again takes some seconds. */
+const MISSED_MS = 15_000;
 const MAX_MADE_UP = 100;
 
 /** @param first the first time that has not been decided, at or before `now` */
 export function dueTimes(pattern: SchedulePattern, missed: Missed, first: Date, now: Date): DueTimes {
-  // One more than are made up, since the last may not be missed, and one to know of those before.
-  const times = pattern.between(new Date(first.getTime() - 1), now, MAX_MADE_UP + 2);
+  // Twice as many tell whether there was one before those that are made up.
+  const times = pattern.between(new Date(first.getTime() - 1), now, 2 * MAX_MADE_UP);
   const timely = times.filter((at) => now.getTime() - at.getTime() <= MISSED_MS);
   const late = times.slice(0, times.length - timely.length);
   const madeUp =
