@@ -72,7 +72,7 @@ export const errors = defineErrors('STACK', {
   }),
   NATS_MISSING: row<{ command: string; reason: string }>({
     status: 500,
-    message: (p) => `nats-server is not on PATH and could not be installed: ${p.reason}`,
+    message: (p) => `nats-server is not on PATH and could not be downloaded: ${p.reason}`,
     hint: (p) => `Install it with: ${p.command}. Or set NATS_URL to a NATS server with JetStream of your own.`,
   }),
   NATS_TOO_OLD: row<{ path: string; version: string }>({

@@ -1,8 +1,9 @@
-/** Finds nats-server: in PATH, else by installing the package of the distribution if allowed; else the error names the command. */
-import { spawn, spawnSync } from 'node:child_process';
+/** Finds nats-server on PATH; otherwise unpacks Debian's package into a folder, which needs no root and installs nothing. */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { errors } from './errors.ts';
+import { unpackDebian } from './unpack-debian.ts';
 import { asUser, type User } from './unprivileged-user.ts';
 
 export interface NatsBinary {
@@ -12,7 +13,8 @@ export interface NatsBinary {
   user: User | undefined;
 }
 
-const INSTALL_SECONDS = 300;
+/** Debian's place of the program in its package. */
+const PACKAGE_FOLDER = 'usr/sbin';
 /** Debian installs servers in folders that are not in the PATH of ordinary users. */
 const EXTRA_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
@@ -22,23 +24,28 @@ export function canSyncAlways(version: string): boolean {
   return major > 2 || (major === 2 && minor >= 10);
 }
 
+/**
+ * @param unpackTo the folder for the program of Debian's package, if nats-server is not installed
+ * @throws STACK_NATS_MISSING, whose hint is the command for this system; STACK_NATS_TOO_OLD
+ */
 export async function findNats(
   user: User | undefined,
+  unpackTo: string,
   onProgress: (line: string) => void,
   folders: string[] = [...(process.env.PATH ?? '').split(delimiter), ...EXTRA_FOLDERS],
 ): Promise<NatsBinary> {
-  const found = onPath(folders);
+  const found = onPath([...folders, join(unpackTo, PACKAGE_FOLDER)]);
   if (found) return describe(found, user);
-  const installer = installCommand();
-  if (!installer.automatic || process.getuid?.() !== 0) {
-    const reason = installer.automatic ? 'that takes root' : 'this system has no apt-get';
-    throw errors.NATS_MISSING({ command: installer.text, reason });
+  const { text, hasApt } = installCommand();
+  if (!hasApt) throw errors.NATS_MISSING({ command: text, reason: 'this system has no apt-get' });
+  try {
+    await unpackDebian('nats-server', unpackTo, onProgress);
+  } catch (cause) {
+    throw errors.NATS_MISSING({ command: text, reason: (cause as Error).message }, { cause });
   }
-  onProgress('nats-server is not installed: apt-get install nats-server');
-  await aptInstall(installer.text, onProgress);
-  const installed = onPath(folders);
-  if (!installed) throw errors.NATS_MISSING({ command: installer.text, reason: 'the package brought no nats-server' });
-  return describe(installed, user);
+  const unpacked = onPath([join(unpackTo, PACKAGE_FOLDER)]);
+  if (!unpacked) throw errors.NATS_MISSING({ command: text, reason: 'the package contains no nats-server' });
+  return describe(unpacked, user);
 }
 
 function onPath(folders: string[]): string | undefined {
@@ -72,55 +79,19 @@ function versionOf(path: string, user: User | undefined): string | undefined {
 export function installCommand(
   platform: string = process.platform,
   has: (program: string) => boolean = isInstalled,
-): { text: string; automatic: boolean } {
-  if (platform === 'darwin') return { text: 'brew install nats-server', automatic: false };
-  if (has('apt-get')) return { text: 'sudo apt-get install -y nats-server', automatic: true };
-  if (has('apk')) return { text: 'sudo apk add nats-server', automatic: false };
-  if (has('pacman')) return { text: 'sudo pacman -S nats-server', automatic: false };
-  if (has('zypper')) return { text: 'sudo zypper install nats-server', automatic: false };
-  if (has('nix-env')) return { text: 'nix-env -iA nixpkgs.nats-server', automatic: false };
+): { text: string; hasApt: boolean } {
+  if (platform === 'darwin') return { text: 'brew install nats-server', hasApt: false };
+  if (has('apt-get')) return { text: 'sudo apt-get install -y nats-server', hasApt: true };
+  if (has('apk')) return { text: 'sudo apk add nats-server', hasApt: false };
+  if (has('pacman')) return { text: 'sudo pacman -S nats-server', hasApt: false };
+  if (has('zypper')) return { text: 'sudo zypper install nats-server', hasApt: false };
+  if (has('nix-env')) return { text: 'nix-env -iA nixpkgs.nats-server', hasApt: false };
   // Fedora and its relatives have no package: use Go, or an rpm of the releases page.
-  return { text: 'go install github.com/nats-io/nats-server/v2@v2.11.0', automatic: false };
+  return { text: 'go install github.com/nats-io/nats-server/v2@v2.11.0', hasApt: false };
 }
 
 function isInstalled(program: string): boolean {
   return ['/usr/bin', '/bin', '/sbin', '/usr/sbin', '/usr/local/bin', '/nix/var/nix/profiles/default/bin'].some(
     (folder) => existsSync(join(folder, program)),
   );
-}
-
-async function aptInstall(command: string, onProgress: (line: string) => void): Promise<void> {
-  const install = ['install', '-y', '--no-install-recommends', 'nats-server'];
-  const first = await apt(install, onProgress);
-  if (first.code === 0) return;
-  const update = await apt(['update'], onProgress);
-  const second = update.code === 0 ? await apt(install, onProgress) : update;
-  if (second.code === 0) return;
-  throw errors.NATS_MISSING({ command, reason: `apt-get ended with ${second.code}: ${second.last}` });
-}
-
-function apt(args: string[], onProgress: (line: string) => void): Promise<{ code: number | null; last: string }> {
-  return new Promise((resolve) => {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-    const options = ['-q', '-o', 'DPkg::Lock::Timeout=60'];
-    const child = spawn('apt-get', [...options, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const timer = setTimeout(() => child.kill('SIGTERM'), INSTALL_SECONDS * 1000);
-    let last = 'it could not be run';
-    const gather = (chunk: Buffer) => {
-      for (const line of String(chunk).split('\n').filter(Boolean)) {
-        last = line;
-        onProgress(`apt-get: ${line}`);
-      }
-    };
-    child.stdout.on('data', gather);
-    child.stderr.on('data', gather);
-    child.once('error', (error) => {
-      clearTimeout(timer);
-      resolve({ code: null, last: error.message });
-    });
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code, last });
-    });
-  });
 }

@@ -7,7 +7,7 @@ import type { Parts } from './stack-options.ts';
 
 export async function startNats(parts: Parts): Promise<void> {
   const { options, folder, user, progress } = parts;
-  const binary = await findNats(user, progress);
+  const binary = await findNats(user, join(folder.data, 'nats-server'), progress);
   parts.nats = new NatsNode({
     what: 'NATS',
     port: options.ports?.nats,

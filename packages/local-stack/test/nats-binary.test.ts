@@ -1,8 +1,11 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { canSyncAlways, findNats, installCommand } from '../src/nats-binary.ts';
 import { temporaryHome } from '../src/temporary-home.ts';
+import { asUser, unprivilegedUser } from '../src/unprivileged-user.ts';
 
 t.test('each system gets its own command', async (t) => {
   for (const [platform, program, command] of [
@@ -36,19 +39,59 @@ t.test('the first nats-server on PATH that is new enough is taken; an old one is
   const fresh = place('new', '2.12.1');
   place('old', '2.8.4');
   const silent = () => {};
-  t.match(await findNats(undefined, silent, [join(home.path, 'new')]), { path: fresh, version: '2.12.1' });
-  await t.rejects(findNats(undefined, silent, [join(home.path, 'old')]), {
+  t.match(await findNats(undefined, home.path, silent, [join(home.path, 'new')]), { path: fresh, version: '2.12.1' });
+  await t.rejects(findNats(undefined, home.path, silent, [join(home.path, 'old')]), {
     code: 'STACK_NATS_TOO_OLD',
     message: /2\.8\.4; 2\.9 is the least/,
   });
   rmSync(fresh);
 });
 
-const notRoot = { skip: process.getuid?.() === 0 && 'root installs it' };
+const onDebian = { skip: !existsSync('/usr/bin/apt-get') && 'needs apt-get', timeout: 120_000 };
 
-t.test('without nats-server and without root: the command to type', notRoot, async (t) => {
+t.test(
+  'an ordinary user gets the program of Debian’s package in a folder, and nothing is installed',
+  onDebian,
+  async (t) => {
+    const home = temporaryHome();
+    t.teardown(home.remove);
+    chmodSync(home.path, 0o755);
+    const user = unprivilegedUser();
+    const folder = join(home.path, 'nats-server');
+    if (user) chownSync(home.path, user.uid, user.gid);
+    const script = `
+    const { findNats } = await import(${JSON.stringify(import.meta.resolve('../dist/nats-binary.js'))});
+    console.log(JSON.stringify(await findNats(undefined, ${JSON.stringify(folder)}, () => {}, [])));`;
+    // Without tap's loaders, which the user may not be allowed to read.
+    const env = { ...process.env, NODE_OPTIONS: '', HOME: home.path };
+    const before = execFileSync('dpkg-query', ['-W'], { encoding: 'utf8' });
+    const find = () =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+        ...asUser(user),
+        cwd: '/',
+        env,
+      });
+    const first = JSON.parse((await find()).stdout);
+    t.match(first, { path: join(realpathSync(folder), 'usr/sbin/nats-server'), version: /^2\.\d+\.\d+$/ });
+    t.equal(execFileSync('dpkg-query', ['-W'], { encoding: 'utf8' }), before);
+    const modified = statSync(first.path).ctimeMs;
+    t.same(JSON.parse((await find()).stdout), first);
+    t.equal(statSync(first.path).ctimeMs, modified, 'the second start downloads nothing');
+  },
+);
+
+t.test('a failed download names the command to type', onDebian, async (t) => {
+  const home = temporaryHome();
+  t.teardown(home.remove);
+  t.teardown(() => delete process.env.APT_CONFIG);
+  const config = join(home.path, 'apt.conf');
+  writeFileSync(
+    config,
+    `Dir::Etc::sourcelist "/dev/null"; Dir::Etc::sourceparts "/dev/null"; Dir::State::lists "${home.path}/none";`,
+  );
+  process.env.APT_CONFIG = config;
   await t.rejects(
-    findNats(undefined, () => {}, []),
+    findNats(undefined, join(home.path, 'nats-server'), () => {}, []),
     { code: 'STACK_NATS_MISSING', hint: new RegExp(`Install it with: ${installCommand().text}`) },
   );
 });
