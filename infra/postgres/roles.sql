@@ -10,15 +10,24 @@ do $$
 declare r text;
 begin
   foreach r in array array['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'] loop
-    if to_regrole(r) is null then execute format('create role %I nologin noinherit', r); end if;
+    if to_regrole(r) is null then
+      execute format('create role %I nologin noinherit', r);
+      -- `tidemark remove` drops no other roles.
+      execute format('comment on role %I is %L', r, 'created by Tidemark');
+    end if;
   end loop;
   -- `tidemark` owns the schema and migrates it; the others are one service each.
   foreach r in array array['tidemark', 'tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics'] loop
-    if to_regrole(r) is null then execute format('create role %I', r); end if;
+    if to_regrole(r) is null then
+      execute format('create role %I', r);
+      execute format('comment on role %I is %L', r, 'created by Tidemark');
+    end if;
   end loop;
 end $$;
 
 alter role tidemark login inherit;
+-- Without this, "$user" would put a table without a schema, such as `create table track …` in psql, into the schema `tidemark`.
+alter role tidemark set search_path = public;
 -- Without inheritance the API roles' rights count only after SET ROLE.
 alter role tidemark_gateway login noinherit;
 alter role tidemark_realtime login noinherit replication;

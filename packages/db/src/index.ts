@@ -1,5 +1,6 @@
 export type { AnswerStats, AnswersInFlight } from './connection/answer-budget.ts';
 export { isStalePlan, PostgresError } from './connection/postgres-error.ts';
+export { type ReplicationTarget, replicationTarget } from './connection/replication-target.ts';
 export { openDatabase } from './database.ts';
 export type * from './database-types.ts';
 export { errors } from './errors.ts';
@@ -8,8 +9,9 @@ export type { PoolOptions } from './pool/options.ts';
 export { PieController } from './pool/pie-controller.ts';
 export { settleAll } from './settle-all.ts';
 export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
-export { type MigrateOptions, migrate } from './setup/migrate.ts';
+export { CREATED_ROLE, type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';
+export { type Query, withConnection } from './setup/with-connection.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { ROLES_SQL } from './sql/roles.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';

@@ -54,7 +54,7 @@ async function secure(socket: net.Socket, target: ConnectionTarget): Promise<net
     if (target.ssl === 'prefer') return pausedUntilRead(socket);
     throw errors.CONNECT_FAILED({ server: target.label, reason: `it has no TLS, and sslmode is ${target.ssl}` });
   }
-  const options = await tlsOptions(socket, target);
+  const options = { ...(await tlsOptions(target)), socket };
   return await new Promise((resolve, reject) => {
     const secured = tls.connect(options, () => resolve(secured));
     secured.on('error', reject);
@@ -67,15 +67,26 @@ function pausedUntilRead(socket: net.Socket): net.Socket {
   return socket.pause();
 }
 
-async function tlsOptions(socket: net.Socket, target: ConnectionTarget): Promise<tls.ConnectionOptions> {
+/** @throws DB_CONNECT_FAILED where a file of the URL cannot be read */
+export async function tlsOptions(target: ConnectionTarget): Promise<tls.ConnectionOptions> {
+  const { sslRootCert, sslCert, sslKey } = target;
   const verified = target.ssl === 'verify-ca' || target.ssl === 'verify-full';
+  const read = async (name: string, path: string) => {
+    try {
+      return await readFile(path);
+    } catch (cause) {
+      const reason = `${name} cannot be read: ${(cause as Error).message}`;
+      throw errors.CONNECT_FAILED({ server: target.label, reason }, { cause });
+    }
+  };
   return {
-    socket,
     // Node compares the certificate with this name where there is no server name; without it, with "localhost".
     host: target.host,
-    rejectUnauthorized: verified || target.sslRootCert !== undefined,
+    rejectUnauthorized: verified || sslRootCert !== undefined,
     ...(net.isIP(target.host) === 0 && { servername: target.host }),
-    ...(target.sslRootCert !== undefined && { ca: await readFile(target.sslRootCert) }),
+    ...(sslRootCert !== undefined && { ca: await read('sslrootcert', sslRootCert) }),
+    ...(sslCert !== undefined && { cert: await read('sslcert', sslCert) }),
+    ...(sslKey !== undefined && { key: await read('sslkey', sslKey) }),
     ...(target.ssl !== 'verify-full' && { checkServerIdentity: () => undefined }),
   };
 }

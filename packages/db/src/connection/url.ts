@@ -14,6 +14,9 @@ export interface ConnectionTarget {
   database: string;
   ssl: SslMode;
   sslRootCert: string | undefined;
+  /** Files of the client's certificate and its key. */
+  sslCert: string | undefined;
+  sslKey: string | undefined;
   /** Other parameters of the URL are start-up settings, such as `options` or `search_path`. */
   settings: Readonly<Record<string, string>>;
   label: string;
@@ -32,7 +35,7 @@ const SSL_MODES: Record<string, SslMode> = {
 
 const CLIENT_PARAMETERS = new Set(
   (
-    'host port user password dbname sslmode ssl sslrootcert connect_timeout keepalives target_session_attrs ' +
+    'host port user password dbname sslmode ssl sslrootcert sslcert sslkey connect_timeout keepalives target_session_attrs ' +
     'channel_binding gssencmode application_name client_encoding pgbouncer uselibpqcompat'
   ).split(' '),
 );
@@ -81,6 +84,8 @@ export function parseConnectionUrl(text: string): ConnectionTarget {
     // A unix socket or the loopback cannot be tapped: TLS is used there only when it is asked for.
     ssl: isFolder || (sslText === null && isLoopback(host)) ? 'disable' : rootCert === 'system' ? 'verify-full' : ssl,
     sslRootCert: rootCert === null || rootCert === 'system' ? undefined : rootCert,
+    sslCert: query.get('sslcert') ?? undefined,
+    sslKey: query.get('sslkey') ?? undefined,
     settings: Object.fromEntries([...query].filter(([name]) => !CLIENT_PARAMETERS.has(name))),
     label: `${host}:${port}/${database}`,
   };

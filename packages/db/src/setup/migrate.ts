@@ -6,6 +6,7 @@ import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
 import { SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
+import { identifier, literal } from '../sql/quote.ts';
 import type { Param, Row, Rows } from '../types.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 import { openOwnConnection } from './own-connection.ts';
@@ -36,10 +37,12 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   try {
     await query(connection, `select pg_advisory_lock(${LOCK_KEY})`);
     const applied: string[] = [];
+    const missing = await missingRoles(connection);
     for (const migration of await pending(connection, migrations)) {
       await apply(connection, migration);
       applied.push(migration.name);
     }
+    for (const role of missing) await markRole(connection, role);
     await mintFirstEpoch(connection);
     return { applied };
   } finally {
@@ -81,6 +84,34 @@ async function apply(connection: PooledConnection, migration: Migration): Promis
       if (cause instanceof PostgresError) await query(connection, 'rollback');
       if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < MAX_TRIES) continue;
       throw errors.MIGRATION_FAILED({ name: migration.name, reason: (cause as Error).message }, { cause });
+    }
+  }
+}
+
+const ROLES = [
+  ...['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'],
+  ...['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics'],
+];
+
+async function missingRoles(connection: PooledConnection): Promise<string[]> {
+  const rows = await query(connection, 'select n::text as name from unnest($1::text[]) n where to_regrole(n) is null', [
+    ROLES,
+  ]);
+  return rows.map(({ name }) => name as string);
+}
+
+/** The comment of a role that a migration has created, as infra/postgres/roles.sql writes it: `tidemark remove` drops no other. */
+export const CREATED_ROLE = 'created by Tidemark';
+
+async function markRole(connection: PooledConnection, role: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await query(connection, `comment on role ${identifier(role)} is ${literal(CREATED_ROLE)}`);
+      return;
+    } catch (error) {
+      // Another database of this server has created the same role at the same time, and marks it.
+      if (error instanceof PostgresError && error.code === '42501') return;
+      if (!(error instanceof PostgresError && COLLISIONS.has(error.code) && attempt < MAX_TRIES)) throw error;
     }
   }
 }

@@ -16,6 +16,8 @@ t.test('reads the parts of a URL as libpq does', async (t) => {
   t.equal(parseConnectionUrl('postgres://u@db/d?ssl=true').ssl, 'verify-full');
   t.equal(parseConnectionUrl('postgres:///d?host=/tmp&port=5433').socketPath, '/tmp/.s.PGSQL.5433');
   t.equal(parseConnectionUrl('postgres://u@[::1]:5432/d').host, '::1');
+  const files = { sslRootCert: '/ca', sslCert: '/c', sslKey: '/k', settings: {} };
+  t.match(parseConnectionUrl('postgres://u@db/d?sslrootcert=/ca&sslcert=/c&sslkey=/k'), files);
 });
 
 t.test('names the fault of an invalid URL without its password', async (t) => {

@@ -3,7 +3,7 @@
  * may skip a transaction, reports what was received instead of what was stored, and cannot be paused.
  */
 import { formatLsn, type Lsn } from '@tidemark/contracts';
-import { identifier, literal } from '@tidemark/db';
+import { identifier, literal, replicationTarget } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import pg from 'pg';
 import { errors } from '../errors.ts';
@@ -58,8 +58,10 @@ const SILENCE_MS = 10_000;
 
 /** @throws a pg DatabaseError with code 55006 where another process holds the slot */
 export async function openReplication(options: ReplicationOptions): Promise<Replication> {
+  const target = await replicationTarget(options.url);
   const config = {
-    connectionString: withSession(options.url),
+    ...target,
+    options: [target.options, ...SESSION.map((setting) => `-c ${setting}`)].join(' ').trimStart(),
     replication: 'database',
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -134,14 +136,6 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
       });
     },
   };
-}
-
-/** Appends the settings to the URL's own options, which pg would use instead of a separate setting. */
-function withSession(text: string): string {
-  const url = new URL(text);
-  const own = SESSION.map((setting) => `-c ${setting}`).join(' ');
-  url.searchParams.set('options', `${url.searchParams.get('options') ?? ''} ${own}`.trimStart());
-  return url.href;
 }
 
 function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
