@@ -33,6 +33,7 @@ import { docsRoutes } from './routes/openapi/docs.ts';
 import { openapiRoute } from './routes/openapi/openapi.ts';
 import { rpcRoute } from './routes/rpc/call.ts';
 import { scheduleRoutes } from './routes/schedules/schedules.ts';
+import { startPageRoute } from './routes/start-page/start-page.ts';
 import { tableReadRoute } from './routes/tables/read.ts';
 import { tableWriteRoutes } from './routes/tables/write.ts';
 import { transactionRoute } from './routes/transaction/transaction.ts';
@@ -56,6 +57,7 @@ const ROUTES = [
   fileRoutes,
   openapiRoute,
   docsRoutes,
+  startPageRoute,
 ];
 
 export function buildApp(deps: AppDependencies): BaseApp {
