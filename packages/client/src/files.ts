@@ -98,9 +98,13 @@ export class Files {
     await this.#requests.send('DELETE', `/api/v1/files/${inPath(file)}${queryOf({ bucket })}`);
   }
 
-  /** Returns a URL that works without a token while the signer may see the file. @param expiresIn seconds */
-  sign(id: string, expiresIn: number): Promise<{ url: string; expiresAt: string }> {
-    return this.#requests.json('POST', `/api/v1/files/${encodeURIComponent(id)}/sign`, { expiresIn });
+  /** Returns an absolute URL that works without a token while the signer may see the file. @param expiresIn seconds */
+  async sign(id: string, expiresIn: number): Promise<{ url: string; expiresAt: string }> {
+    const path = `/api/v1/files/${encodeURIComponent(id)}/sign`;
+    const { url, expiresAt } = await this.#requests.json<{ url: string; expiresAt: string }>('POST', path, {
+      expiresIn,
+    });
+    return { url: this.#requests.absolute(url), expiresAt };
   }
 }
 

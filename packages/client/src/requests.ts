@@ -11,6 +11,11 @@ export class Requests {
     this.#session = session;
   }
 
+  /** Resolves a path that the server has sent; the server does not know the address that its clients use. */
+  absolute(path: string): string {
+    return path.startsWith('/') ? `${this.#url}${path}` : path;
+  }
+
   async send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     let response: Response;
     try {
