@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx tidemark <command>` in a clone: builds the tree if necessary, then runs the command with the home of the clone. */
+/** `npx --no tidemark <command>` in a clone: builds the tree if necessary, then runs the command with the home of the clone. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, root } from './prepare.mjs';
@@ -8,7 +8,7 @@ const main = join(root, 'packages/cli/dist/main.js');
 
 try {
   // Progress goes to standard error, because the output of a command may be redirected into a file.
-  if (!existsSync(main)) await prepare((line) => process.stderr.write(`${line}\n`));
+  if (!existsSync(main)) await prepare((line) => process.stderr.write(`${line}\n`), { only: '@tidemark/cli' });
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);

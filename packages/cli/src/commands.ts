@@ -1,11 +1,16 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
-import { explain } from '@tidemark/service';
+import { commaSeparated, explain } from '@tidemark/service';
+import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
+import { expose } from './expose.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
+import { remove } from './remove.ts';
 import { enableStatements } from './statements.ts';
 import { signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
@@ -13,6 +18,7 @@ import { loadCredentials } from './up/credentials.ts';
 import { readRunningHome } from './up/running-home.ts';
 import { readSettings } from './up/settings.ts';
 import { up } from './up/up.ts';
+import { USAGE } from './usage.ts';
 
 export interface Io {
   args: readonly string[];
@@ -22,29 +28,16 @@ export interface Io {
   untilSignal(): Promise<string>;
 }
 
-const USAGE = `npx tidemark <command>
-
-  up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
-  migrate                                   brings the database to this release's schema
-  blueprint <name> [--no-demo]              loads a ready-made schema into the database
-  live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
-  live disable <table> | --all              no longer, and as it was before; both show what they would do with --dry-run
-  live list                                 the tables that can be followed
-  statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
-  types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
-  nats-config                               a configuration file for a NATS server of your own, with a user for each service
-  token --role <role> [--sub <subject>] [--expires-in <seconds>]
-                                            signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME
-
-The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).`;
-
 export async function run(io: Io): Promise<number> {
   const [command = 'help', ...args] = io.args;
   switch (command) {
     case 'up':
       return runUp(io, args);
     case 'migrate': {
-      const { applied } = await migrate(await databaseUrl(io));
+      const url = await databaseUrl(io);
+      const findings = await diagnose({ ...databaseNames(io.env), url, replicates: !ownsOnly(io) });
+      for (const line of linesOf(findings.filter(({ kind }) => kind === 'problem'))) io.print(line);
+      const { applied } = await migrate(url);
       io.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'nothing to do');
       return 0;
     }
@@ -53,6 +46,22 @@ export async function run(io: Io): Promise<number> {
       const [name = ''] = positionals;
       const loaded = await loadBlueprint(await databaseUrl(io), name, { demo: !values['no-demo'] });
       io.print(loaded ? `loaded ${name}` : `${name} is there already`);
+      return 0;
+    }
+    case 'doctor': {
+      parse(args, {});
+      const options = { ...databaseNames(io.env), url: await databaseUrl(io), replicates: !ownsOnly(io) };
+      const problems = await doctor(options, io.print);
+      return problems > 0 ? 1 : 0;
+    }
+    case 'expose':
+      await runExpose(io, args);
+      return 0;
+    case 'remove': {
+      const { values } = parse(args, { 'dry-run': { type: 'boolean' } });
+      const { slot, publication } = databaseNames(io.env);
+      const dryRun = values['dry-run'] === true;
+      await remove({ url: await databaseUrl(io), slot, publication, dryRun, print: io.print });
       return 0;
     }
     case 'live':
@@ -72,6 +81,10 @@ export async function run(io: Io): Promise<number> {
       return 0;
     case 'token':
       return runToken(io, args);
+    case '--version':
+    case '-v':
+      io.print(await version());
+      return 0;
     case 'help':
     case '--help':
     case '-h':
@@ -122,17 +135,32 @@ async function runLive(io: Io, args: readonly string[]): Promise<void> {
     all: { type: 'boolean' },
   });
   const [action, table, ...rest] = positionals;
-  const publication = io.env.RELAY_PUBLICATION || 'tidemark';
+  const { publication } = databaseNames(io.env);
   const options = { url: await databaseUrl(io), publication, dryRun: values['dry-run'] === true, print: io.print };
-  if (action === 'list' && table === undefined) return listLive(options);
+  if ((action === 'status' || action === 'list') && table === undefined) return listLive(options);
   if (action === 'disable' && table === undefined && values.all === true) return disableAllLive(options);
   if (table === undefined || rest.length > 0 || (action !== 'enable' && action !== 'disable') || values.all === true) {
     throw errors.USAGE({
-      reason: `live takes enable <table>, disable <table>, disable --all or list, not "${positionals.join(' ')}"`,
+      reason: `live takes enable <table>, disable <table>, disable --all or status, not "${positionals.join(' ')}"`,
     });
   }
   if (action === 'enable') return enableLive(options, table, values['key-only'] === true);
   return disableLive(options, table);
+}
+
+async function runExpose(io: Io, args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args, {
+    to: { type: 'string' },
+    write: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+  });
+  const [table, ...rest] = positionals;
+  if (table === undefined || rest.length > 0 || typeof values.to !== 'string') {
+    throw errors.USAGE({ reason: 'expose takes <table> --to <role>' });
+  }
+  const url = await databaseUrl(io);
+  const { write, 'dry-run': dryRun } = values;
+  await expose({ url, table, role: values.to, write: write === true, dryRun: dryRun === true, print: io.print });
 }
 
 async function runStatements(io: Io, args: readonly string[]): Promise<void> {
@@ -143,6 +171,8 @@ async function runStatements(io: Io, args: readonly string[]): Promise<void> {
   const url = io.env.DATABASE_URL || (await databaseUrl(io));
   await enableStatements({ url, move: values.move === true, print: io.print });
 }
+
+const DEFAULT_ROLES = 'anon,authenticated,service_role,ops';
 
 async function runToken(io: Io, args: readonly string[]): Promise<number> {
   const { values } = parse(args, {
@@ -155,7 +185,17 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
   if (expiresIn !== undefined && !(Number.isInteger(expiresIn) && expiresIn > 0)) {
     throw errors.USAGE({ reason: `--expires-in ${values['expires-in']} is not a number of seconds above 0` });
   }
-  const { secret } = await loadCredentials(homeFolder(io), io.env.JWT_SECRET || undefined);
+  const roles = commaSeparated(io.env.JWT_ROLES || DEFAULT_ROLES);
+  if (!roles.includes(values.role)) {
+    throw errors.USAGE({
+      reason: `--role ${values.role}: the services accept ${roles.join(', ')} (JWT_ROLES adds others)`,
+    });
+  }
+  const home = homeFolder(io);
+  if (!io.env.JWT_SECRET && !existsSync(home)) {
+    throw errors.USAGE({ reason: `there is no ${home}: run \`npm start\` once, or set TIDEMARK_HOME or JWT_SECRET` });
+  }
+  const secret = io.env.JWT_SECRET || (await loadCredentials(home)).secret;
   io.print(
     await signToken(secret, {
       role: values.role,
@@ -183,6 +223,14 @@ async function databaseUrl(io: Io): Promise<string> {
   const running = await readRunningHome(home);
   if (running) return running.databaseUrl;
   throw errors.USAGE({ reason: `which database? DATABASE_URL is not set, and no \`npm start\` runs in ${home}` });
+}
+
+/** The owner of the schema need not replicate where the services have logins of their own. */
+const ownsOnly = ({ env }: Io) => env.DATABASE_OWNER_URL !== undefined || env.DATABASE_URL === undefined;
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 const homeFolder = (io: Io) => resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark');

@@ -4,7 +4,7 @@ export const errors = defineErrors('CLI', {
   USAGE: row<{ reason: string }>({
     status: 400,
     message: (p) => p.reason,
-    hint: 'Run `npx tidemark --help`.',
+    hint: 'Run `npx --no tidemark --help`.',
   }),
   TABLE_UNKNOWN: row<{ schema: string; table: string }>({
     status: 404,
@@ -16,10 +16,30 @@ export const errors = defineErrors('CLI', {
     message: (p) => `${p.table} cannot be live: ${p.reason}. Nothing was changed`,
     hint: (p) => p.remedy,
   }),
+  ROLE_UNKNOWN: row<{ role: string; roles: string }>({
+    status: 404,
+    message: (p) => `there is no role "${p.role}" in this database`,
+    hint: (p) => `Name one of: ${p.roles || 'none yet; run `npx --no tidemark migrate` first'}.`,
+  }),
+  EXPOSE: row<{ reason: string; sql: string }>({
+    status: 403,
+    message: (p) => `the table could not be exposed: ${p.reason}. Nothing was changed`,
+    hint: (p) => `Run this as the owner of the table: ${p.sql}`,
+  }),
+  IN_USE: row<{ slot: string }>({
+    status: 409,
+    message: (p) => `Tidemark runs on this database: its replication slot "${p.slot}" is in use`,
+    hint: 'Stop every service first, then run the command again.',
+  }),
+  DEPENDENTS: row<{ objects: string }>({
+    status: 409,
+    message: (p) => `these objects depend on the schema tidemark, and would be dropped with it: ${p.objects}`,
+    hint: 'Drop them or change them, then run the command again. Nothing was changed.',
+  }),
   NOT_MIGRATED: row({
     status: 400,
     message: 'the database has no schema of this release of Tidemark',
-    hint: 'Run `npx tidemark migrate` first.',
+    hint: 'Run `npx --no tidemark migrate` first.',
   }),
   LOCKED: row<{ seconds: number; holders: string }>({
     status: 503,
@@ -38,6 +58,11 @@ export const errors = defineErrors('CLI', {
     message: (p) => `the ${p.service} service did not start`,
     details: (p) => p.message,
     hint: 'Its log has more; see the log folder named above.',
+  }),
+  NOT_READY: row<{ instance: string; seconds: number; problem: string }>({
+    status: 503,
+    message: (p) => `${p.instance} was not ready within ${p.seconds} s: ${p.problem}`,
+    hint: 'Its log, in the folder logs of TIDEMARK_HOME, has the errors.',
   }),
   SERVICE_CRASHING: row<{ service: string; times: number; log: string }>({
     status: 500,

@@ -133,6 +133,13 @@ t.test('kill -9 of it leaves nothing running, and the next start has the data', 
   const again = await launch(t, { home: up.home, port: up.port, args: ['--no-demo'] });
   await again.line(/^ready /);
   t.notMatch(again.output(), /making a new Postgres/);
+  const addresses = (text: string) => text.match(/^ {2}(postgres|replica|nats) .*$/gm);
+  t.equal(addresses(up.output())?.length, 3);
+  t.same(addresses(again.output()), addresses(up.output()), 'the servers have the same ports');
+  t.match(up.output(), /^ {2}service +eyJ/m);
+  t.notMatch(again.output(), /^ {2}service +eyJ/m, 'tokens are printed once');
+  const page = await (await fetch(`http://127.0.0.1:${again.port}/`)).text();
+  t.match(page, /href="\/console\/"/, 'the address in a browser shows what runs');
 });
 
 t.test('more instances of a service, with settings of your own', { timeout: 180_000 }, async (t) => {

@@ -55,6 +55,8 @@ t.test('your own servers, with a user that is no superuser', { timeout: 180_000 
   t.equal(await up.ended, 0);
   t.ok(await eventually(() => nothingLeft(up.home), 10));
   t.equal((await stack.primary.query('select 1')).length, 1, 'your Postgres is still there');
+  t.match(up.output(), /the replication slot "tidemark" keeps WAL in your database.*bounds it\n.*--drop-slot/);
+  t.match(up.output(), /note: "app" is no member of pg_monitor/, 'the findings of doctor are shown');
 });
 
 /** Uploads an image, has it transformed, downloads the result. */

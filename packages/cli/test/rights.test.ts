@@ -80,6 +80,12 @@ t.test('a login for each service: everything that they do as themselves, each ri
   const owner = roles.owner(administrator);
   await migrate(owner);
   await loadBlueprint(owner, 'matches');
+  await run(owner, 'create table own_table (id int)');
+  const [place] = await run(
+    owner,
+    `select relnamespace::regnamespace::text as schema from pg_class where relname = 'own_table'`,
+  );
+  t.same(place?.schema, 'public', 'the schema `tidemark` is not the place of what the owner makes in psql');
   const [attributes] = await superuser.query<{ bad: string }>(
     `select string_agg(rolname, ' ') as bad from pg_roles where rolname like 'tidemark%' and (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls)`,
   );

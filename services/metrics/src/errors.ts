@@ -14,7 +14,7 @@ export const errors = defineErrors('METRICS', {
   STATEMENTS_UNAVAILABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => `pg_stat_statements cannot be read: ${p.reason}`,
-    hint: "Set shared_preload_libraries = 'pg_stat_statements', restart Postgres, and run `npx tidemark statements enable` as a superuser (or infra/postgres/statements.sql); the user of DATABASE_URL needs the role pg_monitor.",
+    hint: "Set shared_preload_libraries = 'pg_stat_statements', restart Postgres, and run `npx --no tidemark statements enable` as a superuser (or infra/postgres/statements.sql); the user of DATABASE_URL needs the role pg_monitor.",
     retryAfter: 5,
   }),
   STATEMENTS_NOT_YET: row({
@@ -42,7 +42,7 @@ export const errors = defineErrors('METRICS', {
   TOKEN_MISSING: row({
     status: 401,
     message: 'the performance API needs a token',
-    hint: 'Send Authorization: Bearer <token> with the role ops or service_role. `npm start` prints the ops token; it is "ops" in .tidemark/credentials.json.',
+    hint: 'Send Authorization: Bearer <token> with the role ops or service_role. That of `npm start` is "ops" in .tidemark/credentials.json.',
   }),
   ROLE_REFUSED: row<{ role: string }>({
     status: 403,

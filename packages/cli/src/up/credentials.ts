@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { errors } from '../errors.ts';
 import { isSignedWith, signToken } from '../token.ts';
@@ -16,19 +17,23 @@ const SECRET_FILE = 'jwt-secret';
 /** 256 bits, in base64. */
 const SECRET_BYTES = 32;
 
-/** The credentials are kept, so that issued tokens stay valid. Your own secret (JWT_SECRET) signs them if it is set. */
+/**
+ * The credentials are kept, so that issued tokens stay valid. Your own secret (JWT_SECRET) signs them if it is set. `isNew`:
+ * they have not been shown yet.
+ */
 export async function loadCredentials(
   home: string,
   ownSecret?: string,
-): Promise<{ secret: string; tokens: Credentials }> {
+): Promise<{ secret: string; tokens: Credentials; isNew: boolean }> {
   const path = join(home, CREDENTIALS_FILE);
+  const isNew = !existsSync(path);
   const secret =
     ownSecret ?? (await readOrMake(join(home, SECRET_FILE), async () => randomBytes(SECRET_BYTES).toString('base64')));
   const kept = parse(path, await readOrMake(path, () => signAll(secret)));
-  if (await isSignedWith(secret, kept.ops)) return { secret, tokens: kept };
+  if (await isSignedWith(secret, kept.ops)) return { secret, tokens: kept, isNew };
   const text = await signAll(secret);
   await writeWhole(path, text);
-  return { secret, tokens: parse(path, text) };
+  return { secret, tokens: parse(path, text), isNew: true };
 }
 
 async function signAll(secret: string): Promise<string> {

@@ -19,7 +19,7 @@ export async function checkPorts(host: string, base: number): Promise<void> {
   }
 }
 
-function isFree(host: string, port: number): Promise<boolean> {
+export function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {

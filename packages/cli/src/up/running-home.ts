@@ -1,4 +1,4 @@
-/** This file tells other commands the database of `up`, so that `npx tidemark live enable …` finds it. */
+/** This file tells other commands the database of `up`, so that `npx --no tidemark live enable …` finds it. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './secret-file.ts';

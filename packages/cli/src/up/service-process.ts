@@ -11,6 +11,9 @@ import { asUser, BoundedLog, canEnter, type User } from '@tidemark/local-stack';
 import { type ChildMessage, explain } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
+/** Services that take in work stop first. */
+export const STOP_ORDER: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
+
 export interface ServiceProcessOptions {
   service: ServiceName;
   instance: string;

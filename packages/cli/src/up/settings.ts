@@ -64,6 +64,8 @@ export interface UpSettings {
   readonly logLevel: string;
   readonly runAsUser: string;
   readonly demo: boolean;
+  /** Drops the replication slot of your own Postgres at the end. */
+  readonly dropSlot: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
 }
 
@@ -89,6 +91,7 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     logLevel: config.LOG_LEVEL,
     runAsUser: config.RUN_AS_USER,
     demo: !values['no-demo'],
+    dropSlot: values['drop-slot'] === true,
     scale: readScale(values.scale ?? []),
   });
 }
@@ -108,7 +111,11 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { 'no-demo': { type: 'boolean' }, scale: { type: 'string', multiple: true } },
+      options: {
+        'no-demo': { type: 'boolean' },
+        'drop-slot': { type: 'boolean' },
+        scale: { type: 'string', multiple: true },
+      },
       strict: true,
     });
   } catch (cause) {

@@ -1,21 +1,24 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
-import { parseServers } from '@tidemark/bus';
 import type { ServiceName } from '@tidemark/contracts';
-import { checkServer, migrate, openDatabase, settleAll } from '@tidemark/db';
+import { migrate, openDatabase, settleAll } from '@tidemark/db';
 import { type FileStoreConfig, fileStoreOptions, openFileStore } from '@tidemark/files';
-import { type Stack, startStack } from '@tidemark/local-stack';
-import { errors } from '../errors.ts';
-import { checkNats } from './check-nats.ts';
+import type { Stack } from '@tidemark/local-stack';
+import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
-import { type LocalRoles, prepareLocalRoles } from './local-roles.ts';
+import type { UpEvents } from './events.ts';
+import { keptPorts } from './kept-ports.ts';
+import { leaveSlot } from './leave-slot.ts';
 import { checkPorts, portOf } from './ports.ts';
 import { preparePrivateHome } from './private-home.ts';
 import { forgetRunningHome, writeRunningHome } from './running-home.ts';
-import { type ServiceProcess, startService } from './service-process.ts';
+import { startServers } from './servers.ts';
+import { type ServiceProcess, STOP_ORDER, startService } from './service-process.ts';
 import { serviceEntries, serviceUser } from './service-user.ts';
 import { plansEnabled, type UpSettings } from './settings.ts';
+import { summarise } from './summary.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
 
 export interface Up {
   readonly url: string;
@@ -23,20 +26,11 @@ export interface Up {
   stop(): Promise<void>;
 }
 
-export interface UpEvents {
-  progress(line: string): void;
-  /** A required process has ended for good; the caller should stop the rest. */
-  failed(error: Error): void;
-}
-
-/** Services that take in work stop first. */
-const STOP_ORDER: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
-
 export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
   const running: { stack?: Stack; services: ServiceProcess[] } = { services: [] };
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= stopAll(running, events).finally(() => forgetRunningHome(settings.home));
+    stopped ??= stopAll(settings, running, events).finally(() => forgetRunningHome(settings.home));
     return stopped;
   };
   try {
@@ -56,11 +50,14 @@ async function startAll(
   const { home, host, port } = settings;
   await checkPorts(host, port);
   await preparePrivateHome(home);
-  const addresses = await data(settings, events, running);
-  const { secret, tokens } = await loadCredentials(home, settings.secret);
+  const ports = await keptPorts(home, host, portNames(settings));
+  const addresses = await startServers(settings, ports.of, events, running);
+  await ports.save();
+  const { secret, tokens, isNew } = await loadCredentials(home, settings.secret);
 
   events.progress('migrating');
   await migrate(addresses.owner);
+  for (const line of await ownDatabaseFindings(settings, addresses.owner)) events.progress(line);
   const hasWritten = settings.demo && (await loadDemo(addresses.owner, settings.files, events));
   const user = await serviceUser({
     wanted: settings.runAsUser,
@@ -97,7 +94,7 @@ async function startAll(
         ...env,
         NATS_URL: addresses.nats(service),
         INSTANCE: instance,
-        PORT: String(index === 0 ? portOf(service, port) : 0),
+        PORT: String(ports.of[instance] ?? portOf(service, port)),
       },
       logFile: join(home, 'logs', `${instance}.log`),
       user,
@@ -120,76 +117,24 @@ async function startAll(
   const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
   await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings) }));
 
+  await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = base('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner });
-  return { url, summary: summarise(settings, url, running.services, addresses, tokens), stop };
+  return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
 }
 
-interface Addresses {
-  owner: string;
-  replicas: readonly string[];
-  databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
-  nats: (service: ServiceName) => string;
-  /** The address without user and password. */
-  natsShown: string;
+/** The local Postgres is as Tidemark needs it. */
+async function ownDatabaseFindings({ databaseUrl, env }: UpSettings, owner: string): Promise<string[]> {
+  if (!databaseUrl) return [];
+  return linesOf(await diagnose({ ...databaseNames(env), url: owner, replicates: owner === databaseUrl }));
 }
 
-async function data(settings: UpSettings, events: UpEvents, running: { stack?: Stack }): Promise<Addresses> {
-  const { databaseUrl, nats } = settings;
-  if (databaseUrl) {
-    events.progress('checking your Postgres');
-    await checkServer(databaseUrl);
-    if (settings.ownerUrl && settings.ownerUrl !== databaseUrl)
-      await checkServer(settings.ownerUrl, { replicates: false });
-  }
-  if (nats) await checkNats(nats);
-  if (!databaseUrl || !nats) {
-    events.progress(
-      `starting ${[!databaseUrl && 'Postgres with a replica', !nats && 'NATS'].filter(Boolean).join(' and ')}`,
-    );
-    running.stack = await startStack({
-      home: settings.home,
-      postgres: !databaseUrl,
-      replica: !databaseUrl,
-      nats: !nats,
-      natsPrefix: settings.natsPrefix,
-      restart: true,
-      onProgress: events.progress,
-      onExit: (exit) => events.failed(errors.SERVER_ENDED(exit)),
-    });
-  }
-  const { stack } = running;
-  return {
-    ...(await databases(settings, stack)),
-    nats: (service) => nats?.NATS_URL ?? (stack as Stack).nats.urlOf(service),
-    natsShown: nats ? shownServers(nats.NATS_URL) : (stack as Stack).nats.address,
-  };
-}
-
-function shownServers(url: string): string {
-  const { addresses, tls } = parseServers(url);
-  return addresses.map((address) => `${tls ? 'tls' : 'nats'}://${address}`).join(',');
-}
-
-async function databases(
-  settings: UpSettings,
-  stack: Stack | undefined,
-): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
-  const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
-  if (databaseUrl) {
-    const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
-    return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own };
-  }
-  const { primary, replicas } = stack as Stack;
-  const roles: LocalRoles = await prepareLocalRoles(primary.url, home);
-  return {
-    owner: roles.owner(primary.url),
-    replicas: replicas.map(({ url }) => roles.owner(url)),
-    databaseOf: (service) => ({
-      DATABASE_URL: roles.service(service, primary.url),
-      DATABASE_REPLICA_URLS: replicas.map(({ url }) => roles.service(service, url)).join(','),
-    }),
-  };
+/** The first instance of each service has its port from PORT. */
+function portNames({ databaseUrl, nats, scale }: UpSettings): string[] {
+  const further = STOP_ORDER.flatMap((service) =>
+    Array.from({ length: scale[service] - 1 }, (_, n) => `${service}-${n + 2}`),
+  );
+  return [...(databaseUrl ? [] : ['primary', 'replica']), ...(nats ? [] : ['nats']), ...further];
 }
 
 async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<boolean> {
@@ -206,11 +151,23 @@ async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEv
   }
 }
 
-async function stopAll(running: { stack?: Stack; services: ServiceProcess[] }, events: UpEvents): Promise<void> {
+async function stopAll(
+  settings: UpSettings,
+  running: { stack?: Stack; services: ServiceProcess[] },
+  events: UpEvents,
+): Promise<void> {
   for (const service of STOP_ORDER) {
     const instances = running.services.filter((started) => started.service === service);
     if (instances.length > 0) events.progress(`stopping ${service}`);
     await Promise.all(instances.map((started) => started.stop()));
+  }
+  const { databaseUrl: url, dropSlot: drop, env } = settings;
+  if (url && running.services.length > 0) {
+    const { slot } = databaseNames(env);
+    // Your server may be what has failed; the rest stops in any case.
+    await leaveSlot({ url, slot, drop, report: events.progress }).catch((error: Error) =>
+      events.progress(`the replication slot could not be looked at: ${error.message}`),
+    );
   }
   if (running.stack) {
     events.progress('stopping NATS, the replica and the primary');
@@ -222,31 +179,3 @@ const asEnvironment = (settings: object): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
 
 const urlHost = (host: string) => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
-
-function summarise(
-  settings: UpSettings,
-  url: string,
-  services: readonly ServiceProcess[],
-  addresses: Addresses,
-  tokens: Readonly<Record<'anon' | 'user' | 'service' | 'ops', string>>,
-): string[] {
-  const rows = [...services]
-    .sort(
-      (a, b) => STOP_ORDER.indexOf(a.service) - STOP_ORDER.indexOf(b.service) || a.instance.localeCompare(b.instance),
-    )
-    .map((started) => `  ${started.instance.padEnd(12)} ${started.url()}`);
-  return [
-    '',
-    ...rows,
-    `  ${'postgres'.padEnd(12)} ${addresses.owner}`,
-    ...addresses.replicas.map((replica) => `  ${'replica'.padEnd(12)} ${replica}`),
-    `  ${'nats'.padEnd(12)} ${addresses.natsShown}`,
-    `  ${'logs'.padEnd(12)} ${join(settings.home, 'logs')}`,
-    '',
-    `tokens (also in ${join(settings.home, 'credentials.json')}):`,
-    ...Object.entries(tokens).map(([name, token]) => `  ${name.padEnd(8)} ${token}`),
-    '',
-    `console ${url}/console/#token=${tokens.ops}`,
-    '',
-  ];
-}

@@ -1,0 +1,27 @@
+export const USAGE = `npx --no tidemark <command>
+
+  up [--no-demo] [--scale <service>=<n>]… [--drop-slot]
+                                            everything, until Ctrl-C; then drops the slot in your own Postgres
+  doctor                                    what keeps Tidemark from working in a database, with the SQL that mends it
+  migrate                                   brings the database to this release's schema
+  expose <table> --to <role> [--write]      lets a role read a table through the API, and write it
+  live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
+  live disable <table> | --all              no longer, and as it was before
+  live status                               the tables that can be followed
+  blueprint <name> [--no-demo]              loads a ready-made schema into the database
+  statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
+  types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
+  nats-config                               a configuration file for a NATS server of your own, with a user for each service
+  token --role <role> [--sub <subject>] [--expires-in <seconds>]
+                                            signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME
+  remove                                    takes everything of Tidemark out of the database
+  --version                                 the version of Tidemark
+
+expose, live and remove show what they would do with --dry-run.
+The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).
+
+Examples:
+  npx --no tidemark expose orders --to authenticated --write
+  npx --no tidemark live enable shop.orders
+  npx --no tidemark types > database.ts
+  DATABASE_URL=postgres://app:secret@db.example/app npx --no tidemark doctor`;
