@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const MIN_NODE = [20, 19];
@@ -16,7 +18,8 @@ export const toolsEnv = () => ({
 
 const STAMP = join(root, 'node_modules', '.tidemark-installed');
 
-export async function prepare(say) {
+/** @param only the package that is built with what it depends on; absent: all packages */
+export async function prepare(say, { only } = {}) {
   checkNode();
   const wanted = installFingerprint();
   if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) {
@@ -31,13 +34,12 @@ export async function prepare(say) {
     ]);
     writeFileSync(STAMP, wanted);
   }
-  say('building');
-  await run(join(root, 'node_modules', '.bin', 'turbo'), [
-    'run',
-    'build',
-    '--output-logs=errors-only',
-    '--no-update-notifier',
-  ]);
+  const filter = only ? [`--filter=${only}...`] : [];
+  const build = ['run', 'build', '--output-logs=new-only', '--log-order=stream', '--no-update-notifier', ...filter];
+  await run(join(root, 'node_modules', '.bin', 'turbo'), build, (line) => {
+    const started = /^@?[\w-]*\/?([\w-]+):build: cache miss, executing/.exec(line);
+    if (started) say(`building ${started[1]}`);
+  });
 }
 
 function checkNode() {
@@ -59,8 +61,8 @@ function installFingerprint() {
   return hash.digest('hex');
 }
 
-/** Shows the output of a command only when it fails. */
-function run(command, args) {
+/** Shows the output of a command only when it fails. `onLine` gets each line of standard output. */
+function run(command, args, onLine = () => {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
@@ -69,6 +71,7 @@ function run(command, args) {
     });
     const output = [];
     child.stdout.on('data', (chunk) => output.push(chunk));
+    createInterface({ input: child.stdout }).on('line', (line) => onLine(stripVTControlCharacters(line)));
     child.stderr.on('data', (chunk) => output.push(chunk));
     child.once('error', reject);
     child.once('close', (code) => {

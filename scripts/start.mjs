@@ -4,7 +4,7 @@ import { prepare, root } from './prepare.mjs';
 const PARENT_CHECK_MS = 500;
 
 try {
-  await prepare((line) => process.stdout.write(`${line}\n`));
+  await prepare((line) => process.stdout.write(`${line}\n`), { only: '@tidemark/cli' });
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
