@@ -51,7 +51,7 @@ t.test('matches: everybody reads, users write as themselves, nobody as another',
   t.equal(Number(score?.goals), Number(goals?.n), 'the scores agree with the goals');
 });
 
-t.test('an unknown name, and a name that is taken', async (t) => {
+t.test('refuses an unknown blueprint, and one whose tables exist already', async (t) => {
   const { url, db } = await migrated(t);
   await t.rejects(loadBlueprint(url, 'nope'), { code: 'BLUEPRINT_UNKNOWN', hint: /matches/ });
   await db.pools.write.query('create table public.teams (id integer)');

@@ -52,7 +52,7 @@ const OF_NO_IMPORTANCE = [
   'create temp table fleeting (id int)',
 ];
 
-t.test('a look at rights', async (t) => {
+t.test('a look at rights finds what may have changed for a role', async (t) => {
   const service = await startTestRealtime(SETUP, { RIGHTS_CHECK_MS: '600000' });
   t.teardown(() => service.stop());
   const { primaryUrl } = service.database;

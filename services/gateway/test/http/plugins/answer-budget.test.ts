@@ -109,7 +109,7 @@ t.test('an answer over ANSWER_MAX_BYTES is refused at every door, and the remedy
   }
 });
 
-t.test('of inserts that are joined, one with a long answer fails alone', async (t) => {
+t.test('a joined insert whose answer is too long fails alone', async (t) => {
   const insert = (id: number, body: string) =>
     ask('/rest/v1/notes?select=id,doubled', {
       method: 'POST',

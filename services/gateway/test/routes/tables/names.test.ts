@@ -214,7 +214,7 @@ t.test('a table, its columns and types may be called as the members of every obj
   t.match(properties.hasOwnProperty, { description: 'of type constructor' });
 });
 
-t.test('a key beyond 2^53 is taken and told digit for digit', async (t) => {
+t.test('a key beyond 2^53 keeps every digit', async (t) => {
   const send = (method: string, path: string, body: string, prefer: string) =>
     gateway.request(path, { claims, method, body, headers: { prefer, 'content-type': 'application/json' } });
   const posted = await send('POST', '/rest/v1/big', '{"id":9007199254740993}', 'return=headers-only');
