@@ -60,8 +60,12 @@ export async function remove(options: RemoveOptions): Promise<void> {
 /** `drop owned` also revokes what was granted to the role in this database. Other databases of the server may need the role. */
 async function removeRole(query: Query, { name: role, created }: Role, dryRun: boolean, print: RemoveOptions['print']) {
   const name = identifier(role);
-  const statements = [`drop owned by ${name}`, `drop role ${name}`];
-  const sql = statements.map((statement) => `${statement};`).join(' ');
+  // Who has created a role may grant it, and is no member of it by that.
+  const statements = [`grant ${name} to current_user`, `drop owned by ${name}`, `drop role ${name}`];
+  const sql = statements
+    .slice(1)
+    .map((statement) => `${statement};`)
+    .join(' ');
   if (!created) {
     print(
       `the role ${role} stays, since it was there before Tidemark. With its grants in this database it goes by: ${sql}`,

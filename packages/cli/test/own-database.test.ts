@@ -42,7 +42,7 @@ const state = async () =>
       `select (select json_agg(r order by rolname) from pg_roles r where rolname !~ '^pg_') as roles,
         (select json_agg(m order by roleid, member) from pg_auth_members m where roleid >= 16384) as members,
         (select json_agg(row(nspname, nspacl::text) order by nspname) from pg_namespace where nspname !~ '^pg_(temp|toast)') as schemas,
-        (select json_agg(row(relname, relacl::text, relreplident, relrowsecurity) order by relname) from pg_class
+        (select json_agg(row(relname, coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))::text, relreplident, relrowsecurity) order by relname) from pg_class
           where relnamespace = 'public'::regnamespace) as relations,
         (select json_agg(d) from pg_default_acl d) as defaults, (select json_agg(p) from pg_publication p) as publications,
         (select json_agg(slot_name) from pg_replication_slots) as slots, (select json_agg(evtname) from pg_event_trigger) as triggers,
