@@ -60,7 +60,7 @@ export async function remove(options: RemoveOptions): Promise<void> {
 /** `drop owned` also revokes what was granted to the role in this database. Other databases of the server may need the role. */
 async function removeRole(query: Query, { name: role, created }: Role, dryRun: boolean, print: RemoveOptions['print']) {
   const name = identifier(role);
-  // Who has created a role may grant it, and is no member of it by that.
+  // The role that has created another may grant it, but is not a member of it.
   const statements = [`grant ${name} to current_user`, `drop owned by ${name}`, `drop role ${name}`];
   const sql = statements
     .slice(1)
