@@ -1,4 +1,4 @@
-/** What Postgres itself answers to a role, for comparison with the gateway. */
+/** Asks Postgres itself as a role, for comparison with the gateway. */
 import type { Sql } from 'postgres';
 
 export interface Role {

@@ -15,7 +15,7 @@ export interface HeadStart {
   start?: string;
 }
 
-/** What Node appends to the recorded headers; a head with anything else is not repeated. */
+/** Matches the headers that Node appends to the recorded ones; a head with anything else is not repeated. */
 const END = /^\r\nDate: [^\r]+\r\nConnection: keep-alive\r\n(?:Keep-Alive: [^\r]+\r\n)?\r\n$/;
 
 export class RepeatedHeads {
