@@ -34,6 +34,11 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the query was refused with ${p.code}: ${p.reason}`,
     hint: (p) => p.hint ?? 'Try the query at /rest/v1/ with the same token.',
   }),
+  ARCHIVE_FULL: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `the archive would have more than ${p.limit} files`,
+    hint: 'Make several archives, such as one for each of several longer prefixes.',
+  }),
   NO_AGGREGATE: row({
     status: 400,
     message: 'the query has no aggregate',

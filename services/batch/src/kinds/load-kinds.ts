@@ -15,7 +15,7 @@ export interface LoadedKind extends JobKind {
 
 export type Kinds = ReadonlyMap<string, LoadedKind>;
 
-const OWN = ['export', 'image-transform', 'noop', 'report-aggregate'];
+const OWN = ['archive', 'export', 'image-transform', 'noop', 'report-aggregate'];
 
 const shape = Compile(
   Type.Object({

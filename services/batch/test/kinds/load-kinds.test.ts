@@ -9,7 +9,8 @@ const WORD_COUNT = fileURLToPath(new URL('../../examples/word-count.js', import.
 
 t.test('loads the built-in kinds and those of the files that are named', async (t) => {
   const own = [...(await loadKinds('')).keys()];
-  for (const name of ['export', 'image.transform', 'noop', 'report.aggregate']) t.ok(own.includes(name), name);
+  for (const name of ['archive', 'export', 'image.transform', 'noop', 'report.aggregate'])
+    t.ok(own.includes(name), name);
   const kinds = await loadKinds(path.join(path.dirname(WORD_COUNT), 'word-*.js'));
   t.same([...kinds.keys()], [...own, 'word.count']);
   t.equal(kinds.get('word.count')?.validator.Check({ files: [] }), false);
