@@ -46,6 +46,7 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
       publish: [
         subjects.allWork,
         subjects.allTelemetryOf('batch'),
+        subjects.allAlerts,
         ...provision(subjects.streams.work),
         ...consumeWork(subjects),
         ...readChanges(subjects, subjects.changes('tidemark', 'jobs')),

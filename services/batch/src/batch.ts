@@ -3,6 +3,8 @@ import type { Bus } from '@tidemark/bus';
 import type { Database, DatabaseOptions } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { commaSeparated } from '@tidemark/service';
+import { createAlerts } from './alerts/alerts.ts';
+import { watchDeadLetters } from './alerts/dead-letters.ts';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import { type Config, workerSizes } from './config.ts';
 import type { BatchEvent } from './events.ts';
@@ -16,10 +18,12 @@ import { kindModules, loadKinds } from './kinds/load-kinds.ts';
 import { type Leases, startLeases } from './leases/leases.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import { followJobChanges } from './queue/job-changes.ts';
+import { startRetention } from './retention/retention.ts';
 import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
 import { createProgress } from './runner/progress.ts';
 import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
+import { createStoreGate, type StoreGate } from './runner/store-gate.ts';
 import { startScheduler } from './schedules/scheduler.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
@@ -35,6 +39,7 @@ export interface Batch {
   readonly handler: ChunkHandler;
   readonly workers: WorkerPool;
   readonly leases: Leases;
+  readonly storeGate: StoreGate;
   readonly admission: Admission;
   stopTaking(): Promise<void>;
   close(): Promise<void>;
@@ -93,6 +98,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     admission,
     observe,
   });
+  const alerts = createAlerts(bus, deps.instance, observe);
+  const storeGate = createStoreGate({ store, alerts, observe, onOpen: () => runner.wake() });
   const leaseMs = config.BATCH_LEASE_MS;
   const leases = await startLeases({ database: deps.databaseOptions, worker, leaseMs, observe });
   const jobs = createJobLedger({ pool, kinds, window, observe });
@@ -136,11 +143,18 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     usage: createThreadUsage(threads),
     readInputs: createInputReader(registry, roles),
     leases,
+    storeGate,
     publish: queue.publish,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
   });
-  const runner = startRunner({ queue, handle: handler.handle, slots: slots.thread + slots.main, observe });
+  const runner = startRunner({
+    queue,
+    observe,
+    handle: handler.handle,
+    slots: slots.thread + slots.main,
+    mayTake: storeGate.isOpen,
+  });
   const sweeper = startSweeper({
     pool,
     planner,
@@ -162,6 +176,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const watching = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
   const temporary = startTemporarySweep(store, observe);
+  const deadLetters = watchDeadLetters(pool, alerts, observe);
+  const retention = startRetention({ pool, days: config.BATCH_RETAIN_DAYS, observe });
 
   return {
     database,
@@ -171,12 +187,16 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     handler,
     workers,
     leases,
+    storeGate,
     admission,
     async stopTaking() {
       registered.stop();
       watching.stop();
       temporary.stop();
-      await Promise.all([changes.stop(), runner.stop(), sweeper.stop(), scheduler.stop()]);
+      deadLetters.stop();
+      alerts.stop();
+      storeGate.stop();
+      await Promise.all([changes.stop(), runner.stop(), sweeper.stop(), scheduler.stop(), retention.stop()]);
     },
     async close() {
       handler.stop();

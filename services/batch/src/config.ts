@@ -139,6 +139,12 @@ export const configSchema = Type.Object({
     maximum: 60_000,
     description: 'ms between updates of jobs.done and jobs.failed: each one is a change for every subscriber',
   }),
+  BATCH_RETAIN_DAYS: Type.Integer({
+    default: 30,
+    minimum: 0,
+    maximum: 36_500,
+    description: 'days after its end until a job is deleted with its items and outputs; 0: never',
+  }),
   BATCH_SHUTDOWN_MS: Type.Integer({
     default: 10_000,
     minimum: 0,

@@ -32,6 +32,9 @@ export type BatchOwnEvent =
   | { type: 'schedule.started'; schedule: string; name: string; dueAt: Date; job: string }
   | { type: 'schedule.skipped'; schedule: string; name: string; dueAt: Date; state: string }
   | { type: 'schedule.refused'; schedule: string; name: string; dueAt: Date; code: string; error: Error }
+  | { type: 'store.full' }
+  | { type: 'store.has_space' }
+  | { type: 'jobs.deleted'; jobs: number }
   | { type: 'leases.not_renewed'; problem: string }
   | { type: 'runner.failed'; error: Error }
   | { type: 'sweep.failed'; step: string; error: Error }
@@ -70,6 +73,9 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'schedule.started': 'info',
   'schedule.skipped': 'info',
   'schedule.refused': 'warn',
+  'store.full': 'error',
+  'store.has_space': 'info',
+  'jobs.deleted': 'info',
   'leases.not_renewed': 'warn',
   'runner.failed': 'error',
   'sweep.failed': 'warn',

@@ -81,6 +81,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     health.add('queue', () => engine.runner.problem());
     health.add('sweeper', () => engine.sweeper.problem());
     health.add('leases', () => engine.leases.problem());
+    health.add('files', () => engine.storeGate.problem());
     health.add('workers', () => engine.workers.problem());
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const workers = () => counts.stats(engine.workers, threads, engine.admission);

@@ -132,6 +132,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
         state,
         code,
         error: { message, hint },
+        dead_letter: true,
       }));
       await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
     }

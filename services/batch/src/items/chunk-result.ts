@@ -18,6 +18,8 @@ export interface ItemRow {
   code: string | null;
   error: { message: string; hint: string | null } | null;
   duration_ms: number | null;
+  /** It failed after all its attempts. */
+  dead_letter?: boolean;
 }
 
 export interface ResultFile extends Omit<NewFile, 'owner' | 'jobId'> {
@@ -89,14 +91,27 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
     fail(item, failure, duration_ms) {
       const attempts = item.attempts + 1;
       // Without a target to wait for, a refusal is an attempt.
-      const isFinal = (failure.next !== 'retry' && failure.next !== 'throttle') || attempts >= maxAttempts;
+      const mayPass = failure.next === 'retry' || failure.next === 'throttle';
+      const isFinal = !mayPass || attempts >= maxAttempts;
+      // An item that ends its processes was tried in two.
+      const dead_letter = isFinal && (mayPass || failure.code === 'BATCH_ITEM_LOST');
       if (isFinal) result.failed += 1;
       else retry(item, attempts, failure.retryAfterMs);
       const { index, input } = item;
       const error = { message: cutText(failure.message, MAX_MESSAGE), hint: failure.hint };
       const code = cutText(failure.code, MAX_CODE);
-      const state = isFinal ? 'failed' : 'waiting';
-      result.rows.push({ index, state, attempts, input, value: null, files: [], code, error, duration_ms });
+      result.rows.push({
+        index,
+        state: isFinal ? 'failed' : 'waiting',
+        attempts,
+        input,
+        value: null,
+        files: [],
+        code,
+        error,
+        duration_ms,
+        dead_letter,
+      });
       return isFinal;
     },
     postpone(items, delayMs) {

@@ -1,13 +1,14 @@
 export const itemStatements = {
   /** $1: job, $2: JSON array of rows (see ItemRow); a row of an earlier attempt is replaced. */
   write: `
-    insert into tidemark.job_items (job_id, index, state, attempts, input, value, files, code, error, duration_ms)
-    select $1::uuid, index, state, attempts, input, value::jsonb, coalesce(files, '{}'), code, error, duration_ms
+    insert into tidemark.job_items (job_id, index, state, attempts, input, value, files, code, error, duration_ms, dead_letter)
+    select $1::uuid, index, state, attempts, input, value::jsonb, coalesce(files, '{}'), code, error, duration_ms, coalesce(dead_letter, false)
     from jsonb_to_recordset($2::jsonb) as r (
-      index int, state text, attempts int, input jsonb, value text, files uuid[], code text, error jsonb, duration_ms float8)
+      index int, state text, attempts int, input jsonb, value text, files uuid[], code text, error jsonb, duration_ms float8,
+      dead_letter boolean)
     on conflict (job_id, index) do update set
       state = excluded.state, attempts = excluded.attempts, value = excluded.value, files = excluded.files,
-      code = excluded.code, error = excluded.error, duration_ms = excluded.duration_ms, ended_at = clock_timestamp()`,
+      code = excluded.code, error = excluded.error, duration_ms = excluded.duration_ms, dead_letter = excluded.dead_letter, ended_at = clock_timestamp()`,
 
   firstFailures: `
     select coalesce(jsonb_agg(

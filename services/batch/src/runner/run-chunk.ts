@@ -6,12 +6,14 @@ import type { Kinds } from '../kinds/load-kinds.ts';
 import type { ReadyItem } from '../workers/protocol.ts';
 import { type InputReader, isReady } from './read-inputs.ts';
 import { type RunItemDeps, runItem } from './run-item.ts';
+import { FULL_DELAY_MS, STORE_FULL, type StoreGate } from './store-gate.ts';
 
 export interface RunChunkDeps extends RunItemDeps {
   kinds: Kinds;
   readInputs: InputReader;
   maxAttempts: number;
   faultDelayMs: number;
+  storeGate: StoreGate;
   observe: (event: BatchEvent) => void;
 }
 
@@ -74,7 +76,8 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
     if (next === 'postpone') {
       const left = items.slice(n);
       observe({ type: 'chunk.postponed', job, items: left.length, reason: `${code}: ${message}` });
-      results.postpone(left, faultDelayMs);
+      if (code === STORE_FULL) deps.storeGate.full();
+      results.postpone(left, code === STORE_FULL ? FULL_DELAY_MS : faultDelayMs);
       break;
     }
     const isFinal = results.fail(item, outcome.failure, isReady(input) ? ms : null);

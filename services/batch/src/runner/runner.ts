@@ -11,6 +11,7 @@ export interface RunnerOptions {
   /** Returns false when nothing may start here now. */
   handle: (priorities: readonly Priority[], delivery: Delivery) => Promise<boolean>;
   slots: number;
+  mayTake: () => boolean;
   observe: (event: BatchEvent) => void;
 }
 
@@ -101,7 +102,7 @@ export function startRunner(options: RunnerOptions): Runner {
 
   async function loop(): Promise<void> {
     while (!stopped) {
-      if (running.size >= slots || full) {
+      if (running.size >= slots || full || !options.mayTake()) {
         await sleep(LOOK_MS);
         full = false;
         continue;

@@ -1,0 +1,58 @@
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { openBatchStack, until } from '../batch-stack.ts';
+
+t.test('jobs that ended long ago are deleted with their items and outputs, and no others', async (t) => {
+  const stack = await openBatchStack(t);
+  await stack.addImages('in/', 4);
+  const env = { BATCH_RETAIN_DAYS: '30' };
+  const first = await stack.startBatch(env);
+  const transform = { resize: { width: 10 } };
+  const old = await stack.insertJob({ input: { prefix: 'in/' }, transform });
+  const young = await stack.insertJob({ input: { prefix: 'in/' }, transform });
+  await Promise.all([old, young].map((id) => stack.ended(id)));
+  await first.stop();
+  await stack.query(`update tidemark.jobs set finished_at = now() - interval '31 days' where id = $1`, [old]);
+  await stack.query(`update tidemark.jobs set finished_at = now() - interval '29 days' where id = $1`, [young]);
+  // More rows than one step deletes.
+  await stack.query(
+    `insert into tidemark.job_items (job_id, index, state, attempts) select $1, n, 'succeeded', 1 from generate_series(1000, 2600) as n`,
+    [old],
+  );
+  await stack.startBatch(env);
+  await until('the deletion', 10_000, async () => (await stack.job(old)) === undefined);
+  const left = (table: string) =>
+    stack.query(
+      `select count(*) filter (where job_id = $1)::int as old, count(*) filter (where job_id = $2)::int as young
+      from tidemark.${table}`,
+      [old, young],
+    );
+  for (const table of ['files', 'job_items', 'job_chunks', 'job_requests']) {
+    const [row] = await left(table);
+    t.equal(row?.old, 0, table);
+    t.ok(row?.young > 0, `${table} of the other job`);
+  }
+  t.equal((await stack.query(`select from tidemark.files where path like 'in/%'`)).length, 4, 'inputs stay');
+});
+
+t.test('the service role of batch alone may delete so', async (t) => {
+  const stack = await openBatchStack(t);
+  const id = await stack.insertJob({ items: 1, throws: 0 }, { kind: 'trouble' });
+  const batch = await stack.startBatch({
+    BATCH_KINDS: fileURLToPath(new URL('../trouble.js', import.meta.url)),
+    BATCH_MAX_ATTEMPTS: '1',
+  });
+  await stack.ended(id);
+  await batch.stop();
+  const asBatch = (text: string) =>
+    stack.database.pools.write.transaction(async (tx) => {
+      await tx.query('set local role tidemark_batch');
+      return tx.query(text);
+    });
+  await stack.query(`update tidemark.jobs set finished_at = null where id = $1`, [id]);
+  t.same(await asBatch('delete from tidemark.jobs returning id'), [], 'a job that has not ended');
+  await stack.query(`update tidemark.jobs set finished_at = now() where id = $1`, [id]);
+  await asBatch('delete from tidemark.job_items');
+  await asBatch('delete from tidemark.job_chunks');
+  t.equal((await asBatch('delete from tidemark.jobs returning id')).length, 1);
+});
