@@ -104,8 +104,11 @@ export const httpErrors = defineErrors('HTTP', {
   }),
   MEDIA_TYPE: row<{ type: string }>({
     status: 415,
-    message: (p) => `unsupported media type "${p.type.slice(0, 100)}"`,
-    hint: 'Send application/json, or a type that the endpoint’s documentation names.',
+    message: (p) =>
+      p.type === ''
+        ? 'the request has a body, and no Content-Type that says what it is'
+        : `unsupported media type "${p.type.slice(0, 100)}"`,
+    hint: 'Send Content-Type: application/json, or a type that the endpoint’s documentation names.',
   }),
   BAD_URL: row<{ path: string }>({
     status: 400,

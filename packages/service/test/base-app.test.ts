@@ -25,6 +25,7 @@ function app() {
       error.message === 'known' ? new TidemarkError({ code: 'X', status: 409, message: 'translated' }) : undefined,
   });
   built.get('/things/:id', async () => ({ ok: true }));
+  built.post('/things', async () => ({ ok: true }));
   built.get('/full', async () => {
     throw new TidemarkError({ code: 'FULL', status: 503, message: 'full', hint: 'wait', retryAfter: 1.2 });
   });
@@ -44,6 +45,22 @@ async function until(holds: () => boolean): Promise<void> {
     await sleep(5);
   }
 }
+
+t.test('a body of an unknown type, or without one, is refused with the type to send', async (t) => {
+  const { app: one } = app();
+  t.teardown(() => one.close());
+  const post = (headers: Record<string, string>) =>
+    one.inject({ method: 'POST', url: '/things', payload: Buffer.from('{}'), headers });
+  for (const [headers, message] of [
+    [{}, 'the request has a body, and no Content-Type that says what it is'],
+    [{ 'content-type': 'image/png' }, 'unsupported media type "image/png"'],
+  ] as const) {
+    const reply = await post(headers);
+    t.equal(reply.statusCode, 415);
+    t.match(reply.json(), { code: 'HTTP_MEDIA_TYPE', message, hint: /Send Content-Type: application\/json/ });
+  }
+  t.equal((await post({ 'content-type': 'application/json' })).statusCode, 200);
+});
 
 t.test('/livez and /readyz report the state, and why an instance is not ready', async (t) => {
   const { app: server, health } = app();
