@@ -37,7 +37,7 @@ export async function prepare(say, { only } = {}) {
   const filter = only ? [`--filter=${only}...`] : [];
   const build = ['run', 'build', '--output-logs=new-only', '--log-order=stream', '--no-update-notifier', ...filter];
   await run(join(root, 'node_modules', '.bin', 'turbo'), build, (line) => {
-    const started = /^@?[\w-]*\/?([\w-]+):build: cache miss, executing/.exec(line);
+    const started = /^(?:@tidemark\/)?([\w-]+):build: cache miss, executing/.exec(line);
     if (started) say(`building ${started[1]}`);
   });
 }
