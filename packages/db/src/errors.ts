@@ -43,6 +43,11 @@ export const errors = defineErrors('DB', {
     hint: 'See that the server runs and accepts connections from here, and that the address and password are right.',
     retryAfter: 1,
   }),
+  POOLER: row<{ server: string; reason: string }>({
+    status: 500,
+    message: (p) => `${p.server} is a connection pooler, not Postgres: ${p.reason}`,
+    hint: 'Set DATABASE_URL to the address of Postgres itself: Tidemark has pools of its own, and the relay needs a replication connection.',
+  }),
   CONNECTION_LOST: row<{ pool: string; reason: string; sent: string }>({
     status: 503,
     message: (p) => `a connection of the "${p.pool}" pool was lost: ${p.reason}`,

@@ -24,6 +24,7 @@ export interface Facts {
   isEncrypted: boolean;
   /** Null for a unix socket. */
   address: string | null;
+  isBehindPooler: boolean;
   hasStatements: boolean;
   /** Published tables whose UPDATE and DELETE Postgres refuses. */
   withoutIdentity: string[];
@@ -35,9 +36,9 @@ export const READER = 'authenticated';
 const ROLES = ['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'];
 
 export function readFacts(url: string, slot: string, publication: string, schemas: readonly string[]): Promise<Facts> {
-  return withConnection(url, 'doctor', async (query) => {
+  return withConnection(url, 'doctor', async (query, { isBehindPooler }) => {
     const [server] = await query<Record<string, unknown>>(SERVER, [arrayLiteral(ROLES), slot, publication]);
-    return { ...(server as unknown as Facts), schemas: await readSchemas(query, schemas) };
+    return { ...(server as unknown as Facts), isBehindPooler, schemas: await readSchemas(query, schemas) };
   });
 }
 

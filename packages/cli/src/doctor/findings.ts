@@ -29,6 +29,8 @@ export function findingsOf(facts: Facts, { slot, replicates }: Settings): Findin
   const note = (text: string, remedy?: string) => found.push({ kind: 'note', text, ...(remedy && { remedy }) });
 
   if (facts.versionNumber < MIN_VERSION) problem(`Postgres ${facts.version} is too old: 14 is the oldest that works`);
+  if (facts.isBehindPooler)
+    problem('the address is that of a connection pooler: DATABASE_URL must name Postgres itself');
   if (facts.isStandby) problem('this server is a replica: DATABASE_URL must name the primary');
   if (facts.walLevel !== 'logical') {
     problem(

@@ -12,7 +12,7 @@ import { AnswerBudget, type AnswerBytes } from './answer-budget.ts';
 import { AnswerMeter } from './answer-meter.ts';
 import { type ConnectionEvent, type ConnectionState, nextConnectionState } from './connection-state.ts';
 import { driverOptions } from './driver-options.ts';
-import { secretOf, sendScript, sendStatement } from './driver-query.ts';
+import { announcedPidOf, secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { DriverSocket } from './driver-socket.ts';
 import { type Done, type Pending, PendingQueries } from './pending-queries.ts';
 import { fromDriver } from './postgres-error.ts';
@@ -56,6 +56,8 @@ export class PooledConnection {
   retireAt: number = Number.POSITIVE_INFINITY;
   pid = 0;
   secret = 0;
+  /** A pooler such as PgBouncer answers, which gives the session of the server to others in between. */
+  isBehindPooler = false;
   readonly answers: AnswerBudget;
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: ConnectionState = 'connecting';
@@ -106,6 +108,8 @@ export class PooledConnection {
       const rows = await this.send<{ pid: number }>(BEGIN_SESSION, 0);
       this.pid = rows[0]?.pid ?? 0;
       this.secret = secretOf(rows);
+      const announced = announcedPidOf(rows);
+      this.isBehindPooler = announced !== 0 && announced !== this.pid;
       this.move('connected');
     } catch (error) {
       this.discard(error as Error);

@@ -41,5 +41,12 @@ function hand(pending: unknown, answer: Answer): void {
 
 /** The key of a cancel request (BackendKeyData), which the driver leaves on its results. */
 export function secretOf(rows: Rows): number {
-  return (rows as Rows & { state?: { secret?: number } }).state?.secret ?? 0;
+  return stateOf(rows)?.secret ?? 0;
 }
+
+/** The process id that was announced with the secret. A pooler between announces one of its own. */
+export function announcedPidOf(rows: Rows): number {
+  return stateOf(rows)?.pid ?? 0;
+}
+
+const stateOf = (rows: Rows) => (rows as Rows & { state?: { pid?: number; secret?: number } }).state;

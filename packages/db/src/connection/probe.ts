@@ -60,6 +60,10 @@ export class Probe {
     }
   }
 
+  get isBehindPooler(): boolean {
+    return this.#connection?.isBehindPooler ?? false;
+  }
+
   close(): void {
     this.#closed = true;
     this.#connection?.discard(errors.POOL_CLOSED({ pool: this.#name }));

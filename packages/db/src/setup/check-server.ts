@@ -6,6 +6,8 @@ import { encodeStatement } from '../sql/param.ts';
 
 const TIMEOUT_MS = 5_000;
 const MIN_VERSION = 140_000;
+/** PgBouncer refuses start-up settings that it does not know with it. */
+const PROTOCOL_VIOLATION = '08P01';
 /** Watchers, the relay's replication connection and a psql for the operator. */
 const BESIDES_POOLS = 5;
 
@@ -44,9 +46,13 @@ export async function checkServer(url: string, options: CheckOptions = {}): Prom
   try {
     const facts = (
       await probe.ask([FACTS], TIMEOUT_MS).catch((cause: Error) => {
-        throw errors.CONNECT_FAILED({ server, reason: cause.message }, { cause });
+        const refused = (cause as { code?: string }).code === PROTOCOL_VIOLATION;
+        throw (refused ? errors.POOLER : errors.CONNECT_FAILED)({ server, reason: cause.message }, { cause });
       })
     )[0]!;
+    if (probe.isBehindPooler) {
+      throw errors.POOLER({ server, reason: 'the process id that it announces is not that of the session' });
+    }
     const { version, user } = facts;
     if (facts.number < MIN_VERSION) throw errors.SERVER_TOO_OLD({ server, version });
     if (options.primary !== false) {
