@@ -157,6 +157,8 @@ export const ProcessStats = Type.Object({
   rssBytes: bytes,
   heapUsedBytes: bytes,
   heapTotalBytes: bytes,
+  /** V8 ends the process when its heap reaches it (--max-old-space-size). */
+  heapLimitBytes: Type.Optional(bytes),
   externalBytes: bytes,
   /** CPU over the last second, in percent of one core. */
   cpuPercent: Type.Number({ minimum: 0 }),

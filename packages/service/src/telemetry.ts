@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
 import { every, type TaskFailed } from './every.ts';
@@ -19,6 +20,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   const { bus, service, instance, url, health } = options;
   const subject = bus.subjects.telemetry(service, instance);
   const startedAt = Date.now();
+  const heapLimitBytes = getHeapStatistics().heap_size_limit;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   let cpu = process.cpuUsage();
@@ -58,6 +60,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
         rssBytes: memory.rss,
         heapUsedBytes: memory.heapUsed,
         heapTotalBytes: memory.heapTotal,
+        heapLimitBytes,
         externalBytes: memory.external,
         cpuPercent: (used.user + used.system) / 10 / elapsedMs,
         eventLoopDelayP99Ms: Number.isFinite(p99) ? p99 : 0,

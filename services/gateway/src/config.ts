@@ -265,7 +265,7 @@ const configSchema = Type.Object({
   }),
   METRICS_URL: Type.String({
     default: '',
-    description: 'the URL to which /console and /api/v1/performance are proxied; empty: they are not',
+    description: 'the URL to which /console, /api/v1/performance and /api/metrics are proxied; empty: they are not',
   }),
 });
 

@@ -22,10 +22,13 @@ import { historyRoute } from './routes/history.ts';
 import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
 import { locksRoute } from './routes/locks.ts';
+import { memoryRoute } from './routes/memory.ts';
 import { queriesRoute } from './routes/queries.ts';
 import { replicaLagRoute } from './routes/replica-lag.ts';
+import { statementListRoute } from './routes/statement-list.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
+import { summaryRoute } from './routes/summary.ts';
 import { workersRoute } from './routes/workers.ts';
 
 export interface AppDependencies extends RouteContext {
@@ -47,6 +50,8 @@ const PERFORMANCE_ROUTES = [
   queriesRoute,
   statementsRoute,
   workersRoute,
+  memoryRoute,
+  summaryRoute,
   liveRoute,
   liveWhyRoute,
   historyRoute,
@@ -69,17 +74,26 @@ export function buildApp(deps: AppDependencies): BaseApp {
   app.register(async (scope: BaseApp) => {
     await registerCompression(scope);
     scope.register(consoleFiles);
-    scope.register(
-      async (performance: BaseApp) => {
-        performance.register(operatorsOnly, {
-          verifyToken,
-          limiter,
-          requestsPerSecond: config.METRICS_REQUESTS_PER_S,
-        });
-        for (const route of PERFORMANCE_ROUTES) performance.register(route, deps);
-      },
-      { prefix: '/api/v1/performance' },
-    );
+    scope.register(async (operators: BaseApp) => {
+      const requestsPerSecond = config.METRICS_REQUESTS_PER_S;
+      await operators.register(operatorsOnly, { verifyToken, limiter, requestsPerSecond });
+      operators.register(performanceApi, { ...deps, prefix: '/api/v1/performance' });
+      operators.register(aliases, { ...deps, prefix: '/api/metrics' });
+    });
   });
   return app;
+}
+
+async function performanceApi(app: BaseApp, context: RouteContext): Promise<void> {
+  for (const route of PERFORMANCE_ROUTES) app.register(route, context);
+  app.register(statementListRoute, { ...context, list: 'slow', path: '/queries/slow' });
+  app.register(statementListRoute, { ...context, list: 'recent', path: '/queries/recent' });
+}
+
+/** Addresses that monitoring written for a single server asks for. */
+async function aliases(app: BaseApp, context: RouteContext): Promise<void> {
+  app.register(healthRoute, { ...context, path: '/health' });
+  app.register(healthRoute, { ...context, path: '/performance' });
+  app.register(summaryRoute, context);
+  app.register(statementListRoute, { ...context, list: 'slow', path: '/slow-queries' });
 }

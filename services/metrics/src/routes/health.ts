@@ -3,8 +3,8 @@ import fp from 'fastify-plugin';
 import type { RouteContext } from '../context.ts';
 
 export const healthRoute = fp(
-  async (app: BaseApp, { monitor }: RouteContext) => {
-    app.get('/health', async (_request, reply) => {
+  async (app: BaseApp, { monitor, path = '/health' }: RouteContext & { path?: string }) => {
+    app.get(path, async (_request, reply) => {
       reply.header('cache-control', 'no-store');
       return monitor.health();
     });

@@ -1,42 +1,17 @@
-/** Statements that the instances ran: their slow and latest ones, and figures by statement. */
-import { INSPECTION_LIST_LIMIT, StatementsAnswer } from '@tidemark/contracts';
+/** Figures of the statements that the instances ran. */
+import { INSPECTION_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import type { RouteContext } from '../context.ts';
-import { askInstances } from '../instances/ask.ts';
-import { inspectedInstances } from '../instances/inspected.ts';
 import { mergedStatements } from '../instances/statements.ts';
-import { operatorToken } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
   limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
 });
 
 export const queriesRoute = fp(
-  async (app: BaseApp, { monitor, bus }: RouteContext) => {
-    for (const list of ['slow', 'recent'] as const) {
-      app.get(`/queries/${list}`, { schema: { querystring: Query } }, async (request, reply) => {
-        reply.header('cache-control', 'no-store');
-        const { limit } = request.query;
-        const question = { token: operatorToken(request), list, limit };
-        const health = monitor.health();
-        const names = inspectedInstances(health);
-        const replies = await askInstances<StatementsAnswer>(
-          bus,
-          'statements',
-          names,
-          () => question,
-          StatementsAnswer,
-        );
-        const all = replies.answers.flatMap(({ instance, answer }) =>
-          answer.statements.map((statement) => ({ instance, ...statement })),
-        );
-        const statements = all.sort((a, b) => b.at - a.at).slice(0, limit);
-        return { at: health.at, statements, silent: replies.silent };
-      });
-    }
-
+  async (app: BaseApp, { monitor }: RouteContext) => {
     app.get('/queries/stats', { schema: { querystring: Query } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { at, instances } = monitor.health();

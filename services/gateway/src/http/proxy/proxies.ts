@@ -1,4 +1,4 @@
-/** One address for a first look: /live goes to realtime, /console and /api/v1/performance to metrics. In production nginx does this. */
+/** One address for a first look: /live goes to realtime, /console, /api/v1/performance and /api/metrics to metrics. In production nginx does this. */
 import type { BaseApp, Descriptors, Limiter, Metrics } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -89,7 +89,7 @@ export const proxies = fp(
     if (METRICS_URL) {
       const upstream = () => METRICS_URL;
       await proxy('/api/v1/performance/stream', upstream, { endless: true, connections: config.CONNECTIONS_MAX });
-      for (const prefix of ['/console', '/api/v1/performance']) await proxy(prefix, upstream);
+      for (const prefix of ['/console', '/api/v1/performance', '/api/metrics']) await proxy(prefix, upstream);
     }
   },
   { name: 'proxies', encapsulate: true },

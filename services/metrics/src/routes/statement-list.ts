@@ -1,0 +1,37 @@
+/** The slow or the latest statements of all instances, each with its route and trace. */
+import { INSPECTION_LIST_LIMIT, StatementsAnswer } from '@tidemark/contracts';
+import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import type { RouteContext } from '../context.ts';
+import { askInstances } from '../instances/ask.ts';
+import { inspectedInstances } from '../instances/inspected.ts';
+import { operatorToken } from '../plugins/operators-only.ts';
+
+const Query = Type.Object({
+  limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
+});
+
+export interface StatementListOptions extends RouteContext {
+  list: 'slow' | 'recent';
+  path: string;
+}
+
+export const statementListRoute = fp(
+  async (app: BaseApp, { monitor, bus, list, path }: StatementListOptions) => {
+    app.get(path, { schema: { querystring: Query } }, async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const { limit } = request.query;
+      const question = { token: operatorToken(request), list, limit };
+      const health = monitor.health();
+      const names = inspectedInstances(health);
+      const replies = await askInstances<StatementsAnswer>(bus, 'statements', names, () => question, StatementsAnswer);
+      const all = replies.answers.flatMap(({ instance, answer }) =>
+        answer.statements.map((statement) => ({ instance, ...statement })),
+      );
+      const statements = all.sort((a, b) => b.at - a.at).slice(0, limit);
+      return { at: health.at, statements, silent: replies.silent };
+    });
+  },
+  { name: 'performance-statement-list', dependencies: ['operators-only'] },
+);

@@ -1,0 +1,14 @@
+import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
+import type { RouteContext } from '../context.ts';
+import { summaryOf } from '../health/summary.ts';
+
+export const summaryRoute = fp(
+  async (app: BaseApp, { monitor }: RouteContext) => {
+    app.get('/summary', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return summaryOf(monitor.health());
+    });
+  },
+  { name: 'performance-summary', dependencies: ['operators-only'] },
+);
