@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const folder = await mkdtemp(path.join(os.tmpdir(), 'tidemark-archive-'));
 t.teardown(() => rm(folder, { recursive: true, force: true }));
 
-/** What an independent reader finds: names and sizes, after it has checked every checksum. */
+/** An independent reader finds names and sizes, after it has checked every checksum. */
 async function readZip(file: string): Promise<Record<string, number>> {
   const script = `import json, sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])
