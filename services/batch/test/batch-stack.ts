@@ -39,6 +39,7 @@ export interface AddOptions {
 
 export interface BatchStack {
   database: Database;
+  databaseUrl: string;
   store: FileStore;
   registry: FileRegistry;
   filesDir: string;
@@ -86,6 +87,7 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
 
   const self: BatchStack = {
     database,
+    databaseUrl: primaryUrl,
     store,
     registry,
     filesDir,

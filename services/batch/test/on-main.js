@@ -1,3 +1,5 @@
+import { appendFileSync } from 'node:fs';
+
 /** A kind for tests that runs in the event loop of the service: its items wait, or block it, as the spec says. */
 export default {
   name: 'on-main',
@@ -11,6 +13,7 @@ export default {
   },
   cost: () => 0,
   async run(_item, { spec, signal }) {
+    if (spec.starts) appendFileSync(spec.starts, `${Date.now()}\n`);
     const end = performance.now() + (spec.blockMs ?? 0);
     while (performance.now() < end);
     if (spec.ms)

@@ -28,7 +28,7 @@ export async function startLeases({ database, worker, leaseMs, observe }: Leases
   const beats = new SharedArrayBuffer(4);
   const beat = new Int32Array(beats);
   // One connection beside the one that watches the primary.
-  const one = { min: 0, max: 1 };
+  const one = { min: 1, max: 1 };
   const options = { ...database, pools: { ...database.pools, write: { ...database.pools?.write, ...one } } };
   const data: LeaseThreadData = { database: options, worker, leaseMs, beats };
   const thread = new Worker(new URL('./lease-thread.js', import.meta.url), { workerData: data, execArgv: [] });
