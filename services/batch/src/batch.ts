@@ -9,6 +9,7 @@ import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import { type Config, workerSizes } from './config.ts';
 import type { BatchEvent } from './events.ts';
 import { createThreadUsage } from './fairness/thread-usage.ts';
+import { createSafeHttp } from './http/safe-http.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { jobStatements } from './jobs/job-statements.ts';
 import { createPlanner } from './jobs/planner.ts';
@@ -77,6 +78,11 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const registered = await registerKinds(pool, kinds, observe);
   await queue.ensure();
   const store = await openFileStore(storeOptions);
+  const http = createSafeHttp({
+    hosts: config.BATCH_HTTP_HOSTS,
+    secrets: config.BATCH_HTTP_SECRETS,
+    maxBytes: config.BATCH_HTTP_MAX_BYTES,
+  });
   const worker = `${deps.instance}/${randomUUID()}`;
   const { databaseOf, snapshots } = openJobDatabase({ database, registry, store, config, roles, worker, observe });
 
@@ -119,6 +125,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     kinds,
     registry,
     databaseOf,
+    http,
     window,
     observe,
     ledger: jobs,
@@ -138,6 +145,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     progress,
     observe,
     databaseOf,
+    http,
     main: { store, storeTimeoutMs },
     slots,
     usage: createThreadUsage(threads),
@@ -201,7 +209,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     async close() {
       handler.stop();
       await progress.stop();
-      await Promise.all([workers.close(), leases.stop(), snapshots.stop()]);
+      await Promise.all([workers.close(), leases.stop(), snapshots.stop(), http.close()]);
       store.close();
     },
   };

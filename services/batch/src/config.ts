@@ -29,6 +29,21 @@ export const configSchema = Type.Object({
     description:
       'files with kinds of jobs beside the built-in ones, separated by commas; * in a file name stands for any text',
   }),
+  BATCH_HTTP_HOSTS: Type.String({
+    default: '',
+    description:
+      'hosts that jobs may call, separated by commas: api.example.com, *.example.com, or an address; with a port where it is not the usual one. Names lead to public addresses only',
+  }),
+  BATCH_HTTP_SECRETS: Type.String({
+    default: '',
+    description: 'secrets for headers of calls, as JSON, each bound to a host: {"NAME": {"host": "…", "value": "…"}}',
+  }),
+  BATCH_HTTP_MAX_BYTES: Type.Integer({
+    default: 10 * 1024 ** 2,
+    minimum: 1_024,
+    maximum: 1024 ** 3,
+    description: 'bytes of a response, also when it is decompressed',
+  }),
   BATCH_THREADS: Type.Integer({
     default: 0,
     minimum: 0,

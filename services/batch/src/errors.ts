@@ -34,6 +34,16 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the query was refused with ${p.code}: ${p.reason}`,
     hint: (p) => p.hint ?? 'Try the query at /rest/v1/ with the same token.',
   }),
+  HTTP_REFUSED: row<{ code: string; reason: string; hint: string | null }>({
+    status: 403,
+    message: (p) => `the call was refused with ${p.code}: ${p.reason}`,
+    hint: (p) => p.hint ?? 'Mend the request of the job.',
+  }),
+  INVALID_SECRETS: row({
+    status: 500,
+    message: 'BATCH_HTTP_SECRETS is not valid',
+    hint: 'It is JSON: {"NAME": {"host": "api.example.com", "value": "…"}}.',
+  }),
   ARCHIVE_FULL: row<{ limit: number }>({
     status: 413,
     message: (p) => `the archive would have more than ${p.limit} files`,

@@ -49,7 +49,7 @@ export async function* archiveEntries(
 
 async function* filesOf(database: DatabaseContext, input: FileInputs): AsyncGenerator<FileRow> {
   const { files, identity } = database;
-  const context = { spec: { input }, identity, files, database };
+  const context = { spec: { input }, identity, files };
   let cursor: string | null = null;
   do {
     const page = await fileSource(context, cursor, PAGE);

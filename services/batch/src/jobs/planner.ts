@@ -3,6 +3,7 @@ import type { Pool, Row } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import type { SafeHttp } from '../http/safe-http.ts';
 import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import { errorColumn } from './error-column.ts';
@@ -17,6 +18,7 @@ export interface PlannerOptions {
   kinds: Kinds;
   registry: FileRegistry;
   databaseOf: (identity: JobIdentity) => DatabaseContext;
+  http: SafeHttp;
   ledger: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   observe: (event: BatchEvent) => void;
@@ -61,7 +63,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     const from = { cursor, total, limit, maxItems: options.maxItems };
     const page = await planPage(
       kind,
-      { spec, identity, files: registry, database: options.databaseOf(job) },
+      { spec, identity, files: registry, database: options.databaseOf(job), http: options.http },
       from,
     ).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);

@@ -4,7 +4,7 @@ import { cutText } from '../cut-text.ts';
 import { errors } from '../errors.ts';
 import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
 
-type FilesContext = SourceContext<{ input: FileInputs }>;
+type FilesContext = Pick<SourceContext<{ input: FileInputs }>, 'spec' | 'identity' | 'files'>;
 
 /** By row-level security on tidemark.files, a hidden file looks like one that does not exist. */
 export function fileSource(context: FilesContext, cursor: string | null, limit: number) {

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import type { Identity, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import type { Static, TSchema } from 'typebox';
+import type { SafeHttp } from '../http/safe-http.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 
 export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
@@ -31,6 +32,8 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   };
   /** Gives `context.database` to the items. They run in the service's process, on 'main'. */
   usesDatabase?: boolean;
+  /** Gives `context.http` to the items, for calls of other services. They run in the service's process, on 'main'. */
+  usesHttp?: boolean;
   /** 'thread' for computation; 'main' for waiting, such as calls of other services. */
   runsOn: 'thread' | 'main';
   /** Returns the next inputs after the cursor, at most `limit`. The first cursor is null; a page without a cursor is the last. */
@@ -53,6 +56,7 @@ export interface SourceContext<Spec> {
   identity: Identity;
   files: FileRegistry;
   database: DatabaseContext;
+  http: SafeHttp;
 }
 
 export interface SourcePage<Input> {
@@ -83,6 +87,8 @@ export interface ItemContext<Spec> {
   store(content: Readable, file: Omit<OutputFile, 'bytes'>): Promise<StoredFile>;
   /** Only of a kind with `usesDatabase`. */
   database?: DatabaseContext | undefined;
+  /** Only of a kind with `usesHttp`. */
+  http?: SafeHttp | undefined;
   /** Aborted when the time of the item is over or the job was cancelled. */
   signal: AbortSignal;
   limits: InstanceLimits;

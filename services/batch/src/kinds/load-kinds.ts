@@ -15,7 +15,7 @@ export interface LoadedKind extends JobKind {
 
 export type Kinds = ReadonlyMap<string, LoadedKind>;
 
-const OWN = ['archive', 'export', 'image-transform', 'noop', 'report-aggregate'];
+const OWN = ['archive', 'export', 'http-call', 'image-transform', 'noop', 'report-aggregate'];
 
 const shape = Compile(
   Type.Object({
@@ -26,6 +26,7 @@ const shape = Compile(
     item: Type.Object({ input: Type.Enum(['file', 'value']), keepsSuccesses: Type.Boolean() }),
     limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }), isWholeJob: Type.Optional(Type.Boolean()) }),
     usesDatabase: Type.Optional(Type.Boolean()),
+    usesHttp: Type.Optional(Type.Boolean()),
     runsOn: Type.Enum(['thread', 'main']),
   }),
 );
@@ -76,8 +77,8 @@ async function loadKind(url: string): Promise<LoadedKind> {
     const [first] = shape.Errors(kind ?? {});
     throw errors.INVALID_KIND({ url, problem: `its default export: ${first?.instancePath || '/'} ${first?.message}` });
   }
-  if (kind.usesDatabase && kind.runsOn !== 'main') {
-    throw errors.INVALID_KIND({ url, problem: 'a kind with usesDatabase runs on "main"' });
+  if ((kind.usesDatabase || kind.usesHttp) && kind.runsOn !== 'main') {
+    throw errors.INVALID_KIND({ url, problem: 'a kind with usesDatabase or usesHttp runs on "main"' });
   }
   const missing = FUNCTIONS.find((name) => typeof kind[name] !== 'function');
   if (missing) throw errors.INVALID_KIND({ url, problem: `its default export has no function ${missing}` });

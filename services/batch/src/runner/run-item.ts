@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { errors, isOwnError } from '../errors.ts';
+import type { SafeHttp } from '../http/safe-http.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
@@ -11,6 +12,7 @@ export interface RunItemDeps {
   workers: WorkerPool;
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
   databaseOf: (identity: JobIdentity) => DatabaseContext;
+  http: SafeHttp;
   limits: InstanceLimits;
 }
 
@@ -32,7 +34,7 @@ export async function runItem(
   const itemMs = itemTimeMs(kind, deps.limits);
   try {
     const onMain = runOnMain(deps, kind, identity);
-    const alone = isolated && !kind.usesDatabase ? workers.runIsolated : undefined;
+    const alone = isolated && !kind.usesDatabase && !kind.usesHttp ? workers.runIsolated : undefined;
     const run = alone ?? (kind.runsOn === 'thread' ? workers.run : onMain);
     const outcome = await run(task, itemMs, signal);
     signal.throwIfAborted();
@@ -48,13 +50,22 @@ export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
   kind.limits.isWholeJob ? kind.limits.itemMs : Math.min(kind.limits.itemMs, limits.itemMs);
 
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
-function runOnMain({ main, limits, databaseOf }: RunItemDeps, kind: JobKind, identity: JobIdentity): WorkerPool['run'] {
+function runOnMain(deps: RunItemDeps, kind: JobKind, identity: JobIdentity): WorkerPool['run'] {
+  const { main, limits, databaseOf } = deps;
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
     const stop = AbortSignal.any([signal, AbortSignal.timeout(itemMs)]);
     const admit = async () => {};
     const database = kind.usesDatabase ? databaseOf(identity) : undefined;
-    const running = runTask(kind, task, { ...main, database, limits: { ...limits, itemMs }, signal: stop, admit });
+    const http = kind.usesHttp ? deps.http : undefined;
+    const running = runTask(kind, task, {
+      ...main,
+      database,
+      http,
+      limits: { ...limits, itemMs },
+      signal: stop,
+      admit,
+    });
     // A kind that ignores its signal does not delay this.
     const stopped = once(stop, 'abort').then(() => {
       throw signal.aborted ? signal.reason : errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs });

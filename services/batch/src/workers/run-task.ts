@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
+import type { SafeHttp } from '../http/safe-http.ts';
 import { retryAfterMs } from '../items/retry-after.ts';
 import { checkJson, toStorable } from '../items/storable.ts';
 import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile, StoredFile } from '../kinds/job-kind.ts';
@@ -15,6 +16,7 @@ export interface TaskEnvironment {
   signal: AbortSignal;
   admit: (bytes: number) => Promise<void>;
   database?: DatabaseContext | undefined;
+  http?: SafeHttp | undefined;
 }
 
 /** Never rejects: a failure is an outcome. */
@@ -28,8 +30,8 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
       return reading;
     };
     const store: ItemContext<unknown>['store'] = (content, file) => storeStream(item.name, content, file, environment);
-    const { database } = environment;
-    const context: ItemContext<unknown> = { job, spec, read, store, database, signal, limits };
+    const { database, http } = environment;
+    const context: ItemContext<unknown> = { job, spec, read, store, database, http, signal, limits };
     await environment.admit(await kind.cost(item, context));
     const result = await kind.run(item, context);
     if ('failure' in result) return { failure: failureOfKind(result) };
