@@ -21,6 +21,7 @@ export { type KeysetRow, planKeyset } from './keyset/keyset.ts';
 export { keysetOrder } from './keyset/order.ts';
 export { checkEmbedRows, type EmbedLimits } from './read/embed-limits.ts';
 export { planExport } from './read/export.ts';
+export { fixedColumns, fixesKey } from './read/fixed-columns.ts';
 export { mayHideRows } from './read/hidden-rows.ts';
 export { PlanCache } from './read/plan-cache.ts';
 export { joinRows } from './read/primary-key-read.ts';

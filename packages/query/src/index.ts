@@ -12,13 +12,8 @@ export {
 export type * from './ast.ts';
 export { canonical, canonicalWhere, likePattern } from './canonical.ts';
 export { type ConditionTarget, conditionSql, jsonPathSql } from './condition-sql.ts';
-export {
-  type ColumnTypes,
-  type CompiledFilter,
-  type CompileOptions,
-  compileFilter,
-  type FilterProblem,
-} from './evaluate/compile.ts';
+export type { ColumnTypes, FilterProblem } from './evaluate/compilation.ts';
+export { type CompiledFilter, type CompileOptions, compileFilter } from './evaluate/compile.ts';
 export { type FilterCost, stepsAt } from './evaluate/cost.ts';
 export { type EqualityColumn, type EqualityKeys, equalityKey, equalityKeys } from './evaluate/equality.ts';
 export { explainFilter, type FilterPart } from './evaluate/explain.ts';

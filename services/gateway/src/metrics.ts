@@ -1,5 +1,18 @@
+import type { Database } from '@tidemark/db';
 import type { PlanCache } from '@tidemark/plan';
-import type { Metrics } from '@tidemark/service';
+import { type BaseApp, httpStats, type Metrics, type TelemetryOptions } from '@tidemark/service';
+import type { Cache } from './cache/cache.ts';
+import { readStats } from './cache/cache-metrics.ts';
+
+export function telemetrySections(app: BaseApp, db: Database, cache: Cache | undefined): TelemetryOptions['sections'] {
+  return () => ({
+    http: httpStats(app),
+    reads: readStats(db, cache),
+    pools: db.poolStats(),
+    replicas: db.replicaStats(),
+    statements: db.statements(20),
+  });
+}
 
 export function registerPlanMetrics(metrics: Metrics, plans: PlanCache): void {
   metrics.gauge('tidemark_plans', 'Cached plans', [], (gauge) => gauge.set(plans.counts().plans));

@@ -29,10 +29,10 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
   const exposed = [arrayLiteral([...schemas])];
   const [relationRows, keyRows, views, routineRows, roleRows, zoneRows, typeRows, hidingRows, shadows] =
     await Promise.all([
-      pool.query(statements.RELATIONS, exposed),
+      pool.query<RelationRow>(statements.RELATIONS, exposed),
       pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
       readViewColumns(pool, schemas),
-      pool.query(statements.ROUTINES, exposed),
+      pool.query<RoutineRow>(statements.ROUTINES, exposed),
       pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
       pool.query<{ name: string }>(statements.TIME_ZONES),
       pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
@@ -40,16 +40,16 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
       pool.query<{ shadowed: boolean }>(statements.SHADOWED),
     ]);
 
-  const computed = computedColumns(routineRows as unknown as RoutineRow[]);
+  const computed = computedColumns(routineRows);
   const visible = visibleTo(hidingRows);
   const relations = new Map<string, Relation>();
   const bySchema = new Map<string, Relation[]>(schemas.map((schema) => [schema, []]));
   for (const row of relationRows) {
     const relation = toRelation(
-      row as RelationRow,
+      row,
       views,
-      computed.get(refKey(row as RelationRow)) ?? NO_COLUMNS,
-      visible.get((row as RelationRow).oid) ?? 'everyone',
+      computed.get(refKey(row)) ?? NO_COLUMNS,
+      visible.get(row.oid) ?? 'everyone',
     );
     relations.set(refKey(relation), relation);
     bySchema.get(relation.schema)?.push(relation);
@@ -58,7 +58,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
   const routines = new Map<string, Routine[]>();
   const routinesBySchema = new Map<string, Routine[]>(schemas.map((schema) => [schema, []]));
   const rowFunctions: RowFunction[] = [];
-  for (const row of routineRows as unknown as RoutineRow[]) {
+  for (const row of routineRows) {
     const routine = toRoutine(row);
     push(routines, refKey(routine), routine);
     routinesBySchema.get(routine.schema)?.push(routine);

@@ -5,6 +5,7 @@ import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 import { errors } from '../errors.ts';
+import { fixesKey } from './fixed-columns.ts';
 
 export interface EmbedLimits {
   maxRows: number;
@@ -15,7 +16,7 @@ export interface EmbedLimits {
 /** A function that returns no rows of a relation (null) cannot have embeds. */
 export function checkEmbedRows(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
   if (relation === null || !root.select.some((item) => item.kind === 'embed')) return;
-  const first = findsOneRow(relation, root) ? 1 : rowsOf(root, limits);
+  const first = fixesKey(relation.uniqueKey, root.where) ? 1 : rowsOf(root, limits);
   check(catalog, relation, root, first, limits, []);
 }
 
@@ -41,12 +42,3 @@ function check(
 }
 
 const rowsOf = ({ limit }: Level, { maxRows }: EmbedLimits): number => Math.min(limit ?? maxRows, maxRows);
-
-function findsOneRow(relation: Relation, { where }: Level): boolean {
-  const fixed = new Set<string>();
-  for (const condition of where) {
-    if (condition.kind !== 'compare' || condition.op !== 'eq' || condition.negate) continue;
-    if (condition.quantifier === null && condition.field.json.length === 0) fixed.add(condition.field.name);
-  }
-  return relation.uniqueKey.length > 0 && relation.uniqueKey.every((column) => fixed.has(column));
-}

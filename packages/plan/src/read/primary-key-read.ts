@@ -6,6 +6,7 @@ import type { Query, RowsMedia } from '@tidemark/query';
 import type { Relation } from '../catalog/catalog.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { rowSql } from '../sql/body.ts';
+import { fixesKey } from './fixed-columns.ts';
 
 /** Returns the SELECT list for `"_t"`; null when the general form must be used. */
 export function primaryKeySelectSql(
@@ -14,19 +15,13 @@ export function primaryKeySelectSql(
   media: RowsMedia,
   counts: boolean,
 ): string | null {
-  if (counts || media.kind !== 'json' || relation.primaryKey.length === 0) return null;
+  if (counts || media.kind !== 'json') return null;
   // An aggregate returns a row where there is none, and embeds cost more than this form saves.
   const isPlain = query.select.every(
     (item) => item.kind === 'star' || (item.kind === 'column' && item.aggregate === null),
   );
   if (!isPlain) return null;
-  const fixed = new Set<string>();
-  for (const condition of query.where) {
-    if (condition.kind !== 'compare' || condition.op !== 'eq') continue;
-    const { field, negate, quantifier } = condition;
-    if (!negate && quantifier === null && field.json.length === 0) fixed.add(field.name);
-  }
-  if (!relation.primaryKey.every((column) => fixed.has(column))) return null;
+  if (!fixesKey(relation.primaryKey, query.where)) return null;
   return `${media.nullsStripped ? rowSql(media) : 'row_to_json("_t".*)'}::text as body`;
 }
 

@@ -1,6 +1,7 @@
 import type { Condition } from '../ast.ts';
 import { renderCondition, renderElement } from '../render.ts';
-import { type ColumnTypes, type CompileOptions, compileFilter } from './compile.ts';
+import type { ColumnTypes } from './compilation.ts';
+import { type CompileOptions, compileFilter } from './compile.ts';
 import type { Row } from './predicate.ts';
 
 export interface FilterPart {

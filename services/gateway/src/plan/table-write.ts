@@ -5,6 +5,8 @@ import {
   checkEmbedRows,
   type EmbedLimits,
   findRelation,
+  fixedColumns,
+  fixesKey,
   type InsertOptions,
   type Payload,
   payloadOf,
@@ -176,18 +178,13 @@ function checkPage(method: WriteMethod, { limit, offset }: Query): void {
 
 /** Postgres compares the key of the body with the filters, in the types of the columns (planInsert, `matching`). */
 function checkPut(relation: Relation, query: Query, payload: Payload): void {
-  const named = new Set<string>();
-  for (const condition of query.where) {
-    const plain = condition.kind === 'compare' && condition.op === 'eq' && !condition.negate && !condition.quantifier;
-    if (!plain || condition.field.json.length > 0) break;
-    named.add(condition.field.name);
-  }
-  const complete = named.size === query.where.length && named.size === relation.primaryKey.length;
-  if (!complete || relation.primaryKey.length === 0 || !relation.primaryKey.every((column) => named.has(column))) {
+  const { primaryKey } = relation;
+  const isOnlyKey = query.where.length === primaryKey.length && fixedColumns(query.where).size === primaryKey.length;
+  if (!isOnlyKey || !fixesKey(primaryKey, query.where)) {
     throw postgrest.PGRST105({ reason: "Filters must include all and only primary key columns with 'eq' operators" });
   }
   const written = query.columns ?? payload.keys;
-  if (payload.count !== 1 || !relation.primaryKey.every((column) => written.includes(column))) {
+  if (payload.count !== 1 || !primaryKey.every((column) => written.includes(column))) {
     throw postgrest.PGRST115();
   }
 }

@@ -9,7 +9,7 @@ import { type Catalog, findRelationship, mayHideRows, type Relation } from '@tid
 import { contentType, type Level, type PlanMedia } from '@tidemark/query';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors } from '../errors.ts';
-import { type Asked, askedBy } from '../http/tracing/request-trace.ts';
+import { type Asked, askedBy } from '../request/asked.ts';
 import { varyByIdentity } from './vary.ts';
 
 export interface Explaining {

@@ -3,7 +3,7 @@ import type { Catalog, EmbedLimits } from '@tidemark/plan';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
-import { RefusedBody } from '../http/plugins/bodies.ts';
+import { RefusedBody } from './refused-body.ts';
 
 export function rawSearch(request: FastifyRequest): string {
   const url = request.raw.url ?? '';

@@ -8,9 +8,9 @@ import { type AnswerRow, planRead } from '@tidemark/plan';
 import type { RowsMedia } from '@tidemark/query';
 import { plainEtag } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
+import { strongEtag } from '../cache/etag.ts';
 import { errors } from '../errors.ts';
 import type { TableWrite, WriteMethod } from '../plan/table-write.ts';
-import { strongEtag } from '../reply/etag.ts';
 import { type EtagList, matchesStrongly, matchesWeakly, parseEtags } from '../request/etags.ts';
 
 export interface Preconditions {

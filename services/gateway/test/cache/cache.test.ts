@@ -67,7 +67,7 @@ t.test('answers from the cache, with what HTTP caches need', async (t) => {
   }, 'the change is seen');
 });
 
-t.test('what asks for the same is one entry; what differs is not', async (t) => {
+t.test('equivalent requests share one entry, and different ones do not', async (t) => {
   await warm('/rest/v1/items?select=id&id=gt.3&name=neq.x');
   t.equal(statusOf(await judged('/rest/v1/items?name=neq.x&select=id&id=gt.3&offset=0')), 'tidemark; hit');
   const others: Record<string, string>[] = [
@@ -185,7 +185,7 @@ t.test('a client sees its own write at once, without sending a tidemark', async 
   gateway.thawRelay();
 });
 
-t.test('a request that was answered before is known by its raw text, and by all that decides', async (t) => {
+t.test('recognises a repeated request by its raw text and every header that selects the answer', async (t) => {
   await gateway.serving();
   const path = '/rest/v1/items?select=name&id=eq.7';
   const hits = async () => (await gateway.figures()).tidemark_cache_front_hits_total ?? 0;

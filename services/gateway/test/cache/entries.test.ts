@@ -10,7 +10,7 @@ const entry = (): Entry => ({
   reads: { tables: new Set(['t']) } as unknown as Entry['reads'],
 });
 
-t.test('an answer that has reached its age is not there any more', async (t) => {
+t.test('removes an answer that has reached the maximum age', async (t) => {
   const entries = new Entries({ maxBytes: 1e6, maxEntryBytes: 1e6, maxEntries: 10, ttlMs: 100 });
   entries.set('a', entry());
   t.ok(entries.get('a'));
@@ -19,7 +19,7 @@ t.test('an answer that has reached its age is not there any more', async (t) => 
   t.equal(entries.size, 0);
 });
 
-t.test('one answer more than may be kept pushes out the least recently used', async (t) => {
+t.test('evicts the least recently used answer when one more is kept', async (t) => {
   const entries = new Entries({ maxBytes: 1e6, maxEntryBytes: 1e6, maxEntries: 2, ttlMs: 60_000 });
   for (const key of ['a', 'b', 'c']) entries.set(key, entry());
   t.same([entries.has('a'), entries.has('b'), entries.has('c'), entries.size], [false, true, true, 2]);

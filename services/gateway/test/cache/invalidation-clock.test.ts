@@ -51,7 +51,7 @@ t.test('a lost stream, another epoch or another schema invalidates every entry',
   t.ok(clock.isFollowing, 'the stream goes on');
 });
 
-t.test('is bounded: more tables than it keeps raise the floor', async (t) => {
+t.test('raises the floor when more tables change than it keeps', async (t) => {
   const clock = serving(10n);
   for (let i = 0; i <= MAX_TABLES; i += 1) clock.change(EPOCH, `table ${i}`, 11n + BigInt(i));
   t.notOk(clock.admits(EPOCH, 12n, ['another']));

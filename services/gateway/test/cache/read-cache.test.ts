@@ -42,7 +42,7 @@ const filled = (body: string, proven: bigint, guard = '1:1'): Filled<CachedAnswe
   guard,
 });
 
-t.test('nobody waits for another longer than the limit, and the other goes on', async (t) => {
+t.test('no read waits for an equal one longer than the limit, and the other one continues', async (t) => {
   const { clock, cache } = useCache();
   let land = (_answer: Filled<CachedAnswer>) => {};
   const slow = new Promise<Filled<CachedAnswer>>((resolve) => {
@@ -63,7 +63,7 @@ t.test('an answer under another schema is neither kept nor shared', async (t) =>
   t.equal(cache.stats().entries, 0);
 });
 
-t.test('a fill that a change, or a new schema, overtook does not count', async (t) => {
+t.test('does not keep an answer if a change or a new schema came during the read', async (t) => {
   const { clock, cache } = useCache();
   const overtaken = await cache.read(
     request(clock, async () => {
@@ -87,7 +87,7 @@ t.test('a fill that a change, or a new schema, overtook does not count', async (
   t.equal(cache.stats().entries, 1, 'a change that it includes does not drop it');
 });
 
-t.test('a hit says up to where it holds, and serves who asks for no more', async (t) => {
+t.test('a hit has the position up to which it is valid, and serves requests for no later one', async (t) => {
   const { clock, cache } = useCache();
   await cache.read(request(clock, async () => filled('x', 100n)));
   clock.heartbeat(EPOCH, 150n, 0n);
@@ -99,7 +99,7 @@ t.test('a hit says up to where it holds, and serves who asks for no more', async
   t.notOk(cache.hit(request(clock, never, { asked: 'epoch0002-0000000000000001' })));
 });
 
-t.test('entries of one identity are not another’s', async (t) => {
+t.test('identities do not share entries that depend on claims', async (t) => {
   const { clock, cache } = useCache();
   const reads = { tables: new Set(['a']), oids: new Set([1]), personal: true, stamps: '1:1' };
   await cache.read(request(clock, async () => filled('ada', 100n), { reads, claims: 'ada' }));

@@ -33,7 +33,7 @@ async function raw(path: string, headers: Record<string, string> = {}, method = 
 }
 const accepting = (coding: string) => ({ 'accept-encoding': coding });
 
-t.test('answers are compressed as the client wishes', async (t) => {
+t.test('compresses answers with a coding that the client accepts', async (t) => {
   const plain = await raw('/rest/v1/rows');
   t.equal(plain.headers['content-encoding'], undefined);
   t.match(plain.headers.vary, /accept-encoding/);
@@ -91,7 +91,7 @@ t.test('streams are compressed too, and images never', async (t) => {
   t.equal(String(file.body), text);
 });
 
-t.test('304 for whoever holds a coding that it takes, and If-Match by any of them', async (t) => {
+t.test('answers 304 for the ETag of an accepted coding, and If-Match accepts the ETag of any coding', async (t) => {
   const path = '/rest/v1/rows?id=lt.200';
   const coded = await raw(path, accepting('gzip'));
   const held = { 'if-none-match': coded.headers.etag as string };

@@ -49,7 +49,7 @@ async function planOf(path: string, accept: string, init: RequestInit & { claims
 const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 const parsed = (text: string): { Plan: Plan; [key: string]: unknown } => JSON.parse(text)[0];
 
-t.test('reads, as JSON and as text, with options', async (t) => {
+t.test('explains reads as JSON and as text, with options', async (t) => {
   const json = await planOf('/rest/v1/books?id=eq.1', JSON_PLAN);
   t.equal(json.answer.headers.get('content-type'), `${JSON_PLAN}; for="application/json"; charset=utf-8`);
   const index = nodes(parsed(json.text).Plan).find((node) => /Index/.test(node['Node Type']));
@@ -171,7 +171,7 @@ t.test('writes and functions are explained, analysed, and leave nothing', async 
   t.equal((await sql`delete from books where id = 9000`).count, 1, 'a write is a write again');
 });
 
-t.test('counts: exact, planned, and estimated by the threshold', async (t) => {
+t.test('counts rows exactly, by the plan, and by an estimate above the threshold', async (t) => {
   const total = async (path: string, count: string) => {
     const answer = await gateway.request(path, { headers: { prefer: `count=${count}`, range: '0-1' } });
     t.match(answer.headers.get('preference-applied'), `count=${count}`);
@@ -213,7 +213,7 @@ t.test('where a policy applies, every count is exact', async (t) => {
   t.match(planned, /0-0\/400/, 'the planner’s guess for a role that sees all of it');
 });
 
-t.test('off by default, and says so', async (t) => {
+t.test('is off by default, and the error says so', async (t) => {
   env.DB_PLAN_ENABLED = 'false';
   const url = await gateway.another();
   const answer = await fetch(`${url}/rest/v1/books`, { headers: { accept: JSON_PLAN } });

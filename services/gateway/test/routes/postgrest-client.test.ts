@@ -17,7 +17,7 @@ const rows = async (builder: PromiseLike<any>) => {
   return data;
 };
 
-t.test('says where the same answer is', async (t) => {
+t.test('sends the address of the same answer in Content-Location', async (t) => {
   const at = async (path: string) => (await gateway.request(path, { headers })).headers.get('content-location');
   t.equal(await at('/rest/v1/projects'), '/rest/v1/projects');
   t.equal(await at('/rest/v1/projects?select=id&id=lte.2'), '/rest/v1/projects?id=lte.2&select=id');
@@ -67,7 +67,7 @@ t.test('selects columns, aliases, casts and json paths', async (t) => {
   t.same(await rows(db.from('projects').select('shout').eq('id', 1)), [{ shout: 'WINDOWS!' }], 'a computed column');
 });
 
-t.test('orders with nulls, limits, ranges', async (t) => {
+t.test('orders rows with nulls first or last, limits them, and selects ranges', async (t) => {
   t.same(
     (await rows(db.from('projects').select('id').order('started', { ascending: false, nullsFirst: false }))).map(
       (r: { id: number }) => r.id,
@@ -204,7 +204,7 @@ t.test('aggregates, grouped by the other columns, also in embeds and spreads', a
   ]);
 });
 
-t.test('counts exactly, and by plan', async (t) => {
+t.test('counts rows exactly and by the plan', async (t) => {
   const exact = await db.from('projects').select('id', { count: 'exact' }).limit(1);
   t.equal(exact.count, 4);
   t.equal(exact.status, 206);
@@ -219,7 +219,7 @@ t.test('counts exactly, and by plan', async (t) => {
   );
 });
 
-t.test('single and maybeSingle', async (t) => {
+t.test('returns one object for single and maybeSingle', async (t) => {
   t.same(await rows(db.from('clients').select('name').eq('id', 1).single()), { name: 'Acme' });
   const none = await db.from('clients').select('name').eq('id', 99).single();
   t.equal(none.error?.code, 'PGRST116');
@@ -335,7 +335,7 @@ t.test('calls functions', async (t) => {
   t.equal((await db.rpc('pairs', { n: 5 }, { count: 'exact' }).limit(2)).count, 5);
 });
 
-t.test('a policy decides which rows there are', async (t) => {
+t.test('a policy decides which rows are visible', async (t) => {
   t.same(await rows(db.from('secrets').select()), [{ id: 1, owner: 'ada', word: 'one' }]);
   const stolen = await db.from('secrets').insert({ id: 3, owner: 'bob', word: 'x' });
   t.equal(stolen.error?.code, '42501');
@@ -361,7 +361,7 @@ t.test('numbers keep all their digits', async (t) => {
   t.match(text, '12345678901234.5678');
 });
 
-t.test('csv', async (t) => {
+t.test('returns CSV', async (t) => {
   const csv = await rows(db.from('projects').select('id,name,tags').eq('id', 1).csv());
   t.equal(csv, 'id,name,tags\n1,Windows,"{x,y}"');
 });

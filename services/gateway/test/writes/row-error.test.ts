@@ -23,7 +23,7 @@ const insert = (author: string, body = 'x') =>
 const terminate = () =>
   sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '%/write'`;
 
-t.test('all write connections terminated, again and again, under inserts', async (t) => {
+t.test('loses no acknowledged insert when all write connections end again and again', async (t) => {
   const acknowledged = new Map<string, number>();
   const problems = new Map<string, number>();
   let slowest = 0;
@@ -74,7 +74,7 @@ t.test('all write connections terminated, again and again, under inserts', async
   t.ok(acknowledged.size <= stored.length);
 });
 
-t.test('nothing of a transaction is there when its connection dies', async (t) => {
+t.test('a transaction leaves nothing when its connection ends', async (t) => {
   const operations = Array.from({ length: 20 }, (_, i) => ({
     method: 'POST',
     path: '/rest/v1/notes',

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
 import type { Identity, Statement } from '@tidemark/db';
-import { strongEtag } from '../../reply/etag.ts';
 import type { CachedAnswer } from '../cached-answer.ts';
+import { strongEtag } from '../etag.ts';
 
 export interface SharedValue {
   readonly answer: CachedAnswer;

@@ -3,11 +3,9 @@ import { answerRecorder, type BaseApp, type Coding, type Metrics, type TokenVeri
 import type { onSendHookHandler } from 'fastify';
 import type { Cache } from '../../cache/cache.ts';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
+import { FAST_PATH_SHARE } from '../../cache/open-cache.ts';
 import { FastPath, type FastPathStep, type RecordedReply } from './fast-path.ts';
 import { TABLE_ROUTE } from './raw-request.ts';
-
-/** The share of CACHE_BYTES for records: at about 2 KB a request, 4,000 of them with the default. */
-export const FAST_PATH_SHARE = 1 / 8;
 
 export interface Hit {
   readonly answer: CachedAnswer;

@@ -18,8 +18,8 @@ import {
 } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { identityOf } from '../../request/identity-of.ts';
 import { limitErrors } from './errors.ts';
-import { identityOf } from './identity-of.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {

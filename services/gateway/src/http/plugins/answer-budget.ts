@@ -2,7 +2,7 @@ import type { Database } from '@tidemark/db';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
-import { identityOf } from '../limits/identity-of.ts';
+import { identityOf } from '../../request/identity-of.ts';
 
 export const answerBudget = fp(
   async (app: BaseApp, { db, metrics }: { readonly db: Database; readonly metrics: Metrics }) => {

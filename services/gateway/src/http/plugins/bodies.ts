@@ -4,6 +4,7 @@ import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import { errors } from '../../errors.ts';
+import { RefusedBody } from '../../request/refused-body.ts';
 import { discardBody } from '../discard-body.ts';
 import { cutOffLater } from './body-deadline.ts';
 
@@ -36,19 +37,6 @@ interface Reading extends BodyLimits {
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/**
- * Takes the place of a refused body. Fastify would close the connection at once, and a client that is still sending
- * would see a reset.
- */
-export class RefusedBody {
-  readonly error: Error;
-
-  constructor(payload: IncomingMessage, error: Error) {
-    this.error = error;
-    discardBody(payload);
-  }
-}
-
 export const bodies = fp(
   async (app: BaseApp, limits: BodyLimits) => {
     const reading: Reading = { ...limits, bytes: 0 };
@@ -70,7 +58,7 @@ function readText(request: FastifyRequest, payload: IncomingMessage, limits: Rea
   const declared = request.headers['content-length'];
   if (declared !== undefined && Number(declared) > limits.limit) {
     const bytes = `Content-Length is ${declared.slice(0, 20)}`;
-    done(null, new RefusedBody(payload, errors.BODY_LIMIT({ bytes, maximum: limits.limit })));
+    done(null, refused(payload, errors.BODY_LIMIT({ bytes, maximum: limits.limit })));
   } else if (payload.complete) {
     readWhole(payload, limits, done);
   } else {
@@ -85,7 +73,7 @@ function readText(request: FastifyRequest, payload: IncomingMessage, limits: Rea
 function readWhole(payload: IncomingMessage, { limit }: Reading, done: Done): void {
   const bytes: Buffer | null = payload.read();
   if (bytes === null) done(null, '');
-  else if (bytes.length > limit) done(null, new RefusedBody(payload, tooLong(bytes.length, limit)));
+  else if (bytes.length > limit) done(null, refused(payload, tooLong(bytes.length, limit)));
   else done(null, bytes.toString());
 }
 
@@ -103,19 +91,23 @@ function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
   const onData = (chunk: Buffer) => {
     bytes += chunk.length;
     reading.bytes += chunk.length;
-    if (bytes > limit) end(new RefusedBody(payload, tooLong(bytes, limit)));
-    else if (reading.bytes > readingLimit)
-      end(new RefusedBody(payload, errors.BODIES_READING({ maximum: readingLimit })));
+    if (bytes > limit) end(refused(payload, tooLong(bytes, limit)));
+    else if (reading.bytes > readingLimit) end(refused(payload, errors.BODIES_READING({ maximum: readingLimit })));
     else chunks.push(chunk);
   };
   const onEnd = () => end(Buffer.concat(chunks, bytes).toString());
   // The client has left, but the request has to end. A stream that is cut off emits `error` as well.
-  const onClose = () => end(new RefusedBody(payload, errors.BODY_CUT({ bytes })));
+  const onClose = () => end(refused(payload, errors.BODY_CUT({ bytes })));
   payload
     .on('data', onData)
     .once('end', onEnd)
     .once('close', onClose)
     .on('error', () => undefined);
+}
+
+function refused(payload: IncomingMessage, error: Error): RefusedBody {
+  discardBody(payload);
+  return new RefusedBody(error);
 }
 
 const tooLong = (bytes: number, maximum: number) =>

@@ -1,31 +1,13 @@
 /** The times of one request and its place in a trace. Created only where tracing or SERVER_TIMING is on. */
-import type { Client, Holder, QueryOptions } from '@tidemark/db';
-import { formatTraceparent, parseTraceparent, type Span, type TraceContext, type Tracing } from '@tidemark/service';
+import { formatTraceparent, type Span, type TraceContext, type Tracing } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientOf } from '../plugins/request-client.ts';
+import { type Asked, receivedTrace } from '../../request/asked.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     trace: RequestTrace | undefined;
   }
 }
-
-export interface Asked {
-  readonly holder: Holder;
-  readonly timing?: NonNullable<QueryOptions['timing']>;
-  /** The `traceparent` that the statement's changes carry on. */
-  readonly announce?: string;
-  readonly client?: Client;
-}
-
-export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
-  if (request.trace !== undefined) return { ...request.trace.statement({ holder }), client };
-  const trace = continued(request);
-  return { client, holder: trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) } };
-}
-
-const continued = ({ headers }: FastifyRequest): TraceContext | undefined =>
-  headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent);
 
 export class RequestTrace {
   readonly #startedAt = performance.now();
@@ -42,7 +24,7 @@ export class RequestTrace {
   constructor(request: FastifyRequest, tracing: Tracing | undefined) {
     const route = request.routeOptions.url ?? '(none)';
     this.#tracing = tracing;
-    this.#parent = continued(request);
+    this.#parent = receivedTrace(request);
     this.#span = tracing?.start(`${request.method} ${route}`, {
       kind: 'server',
       parent: this.#parent,

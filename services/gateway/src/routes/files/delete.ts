@@ -2,7 +2,7 @@
 import { registryStatements } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { askedBy } from '../../http/tracing/request-trace.ts';
+import { askedBy } from '../../request/asked.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bucketOfQuery } from './bucket.ts';
 import type { FileContext } from './context.ts';

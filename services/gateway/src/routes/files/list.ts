@@ -2,7 +2,7 @@
 import { type FileFacts, listStatement } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import { askedBy } from '../../http/tracing/request-trace.ts';
+import { askedBy } from '../../request/asked.ts';
 import { readIdentity } from '../../request/identity-settings.ts';
 import { bucketOf } from './bucket.ts';
 import type { FileContext } from './context.ts';

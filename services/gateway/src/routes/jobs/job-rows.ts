@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import { wroteTable } from '../../cache/own-writes.ts';
 import type { RouteContext } from '../../context.ts';
 import { errors } from '../../errors.ts';
-import { askedBy } from '../../http/tracing/request-trace.ts';
+import { askedBy } from '../../request/asked.ts';
 import { fullIdentity, readIdentity } from '../../request/identity-settings.ts';
 
 const COLUMNS =

@@ -5,7 +5,7 @@ import { authErrors, type BaseApp } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import { Compile } from 'typebox/compile';
 import type { RouteContext } from '../../context.ts';
-import { askedBy } from '../../http/tracing/request-trace.ts';
+import { askedBy } from '../../request/asked.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyAs } from './body.ts';
 import { changeJob, readRows } from './job-rows.ts';

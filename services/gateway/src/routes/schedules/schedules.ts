@@ -8,7 +8,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { RouteContext } from '../../context.ts';
 import { errors } from '../../errors.ts';
-import { askedBy } from '../../http/tracing/request-trace.ts';
+import { askedBy } from '../../request/asked.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyAs } from '../jobs/body.ts';
 import { readRows } from '../jobs/job-rows.ts';

@@ -1,8 +1,8 @@
 import type { Client } from '@tidemark/db';
 import { sharedKey as keyOfStatement } from '../../cache/shared/shared-value.ts';
 import type { RouteContext } from '../../context.ts';
-import { clientOf } from '../../http/plugins/request-client.ts';
 import { sendRead } from '../../reply/read-answer.ts';
+import { clientOf } from '../../request/client.ts';
 import type { ReadRequest } from '../../request/read-requests.ts';
 import { countOf, readRows, readStatement, totalOf } from './read-rows.ts';
 import type { Reading } from './reading.ts';

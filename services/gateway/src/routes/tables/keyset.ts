@@ -4,9 +4,9 @@ import { rangeStatus } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from '../../context.ts';
 import { postgrest } from '../../errors.ts';
-import { askedBy } from '../../http/tracing/request-trace.ts';
 import { isObject, sendStoredReply, storedReply } from '../../reply/stored-reply.ts';
 import { varyByIdentity } from '../../reply/vary.ts';
+import { askedBy } from '../../request/asked.ts';
 import { rawSearch } from '../../request/parse.ts';
 import type { Reading } from './reading.ts';
 

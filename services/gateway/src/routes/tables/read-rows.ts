@@ -2,11 +2,11 @@ import type { Client, Statement } from '@tidemark/db';
 import { type AnswerRow, joinRows, mayHideRows, planEstimate } from '@tidemark/plan';
 import type { Preferences } from '@tidemark/query';
 import type { CachedAnswer, Filled } from '../../cache/cached-answer.ts';
+import { strongEtag } from '../../cache/etag.ts';
 import type { RouteContext } from '../../context.ts';
 import { TABLE_ROUTE } from '../../http/fast-path/raw-request.ts';
 import { holdUntilSent } from '../../http/plugins/answer-budget.ts';
-import { askedBy } from '../../http/tracing/request-trace.ts';
-import { strongEtag } from '../../reply/etag.ts';
+import { askedBy } from '../../request/asked.ts';
 import type { ReadRequest } from '../../request/read-requests.ts';
 import type { Reading } from './reading.ts';
 

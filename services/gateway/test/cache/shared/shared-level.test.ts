@@ -1,9 +1,9 @@
 /** The second level on a real redis-server: shared by two gateways, never older, and never in the way. */
 import { createClient, RESP_TYPES } from '@redis/client';
 import t from 'tap';
+import { strongEtag } from '../../../src/cache/etag.ts';
 import { Breaker } from '../../../src/cache/shared/breaker.ts';
 import { decodeShared, encodeShared } from '../../../src/cache/shared/shared-value.ts';
-import { strongEtag } from '../../../src/reply/etag.ts';
 import { until, useCachedGateway } from '../relay.ts';
 import { useRedis } from './redis-server.ts';
 
@@ -52,7 +52,7 @@ async function stored(path: string, headers: Record<string, string> = {}): Promi
   }, `${path} is in the second level`);
 }
 
-t.test('what one has read, the other need not', async (t) => {
+t.test('a gateway uses the answer that another one has read', async (t) => {
   const path = fresh();
   await stored(path);
   const answer = await read(second, path);
@@ -62,7 +62,7 @@ t.test('what one has read, the other need not', async (t) => {
   t.equal(statusOf(await read(second, path)), 'tidemark; hit', 'and it has it itself now');
 });
 
-t.test('identities share nothing that a policy shows', async (t) => {
+t.test('identities share no answer that depends on a policy', async (t) => {
   const as = async (sub: string) => ({
     authorization: `Bearer ${await gateway.token({ role: 'authenticated', sub })}`,
   });
@@ -76,7 +76,7 @@ t.test('identities share nothing that a policy shows', async (t) => {
   t.same(await ada.json(), [{ owner: 'ada' }]);
 });
 
-t.test('an old answer that is put back, and bytes that are none, are refused', async (t) => {
+t.test('refuses an old entry that was restored, and bytes that are no entry', async (t) => {
   const before = new Set(await client.keys('*').then((keys) => keys.map(String)));
   const path = fresh();
   await stored(path);
@@ -160,7 +160,7 @@ t.test('two gateways share, and are never older', async (t) => {
   t.equal(stale, 0);
 });
 
-t.test('a server that hangs, or is gone, costs next to nothing', async (t) => {
+t.test('a second level that hangs or has ended hardly delays reads', async (t) => {
   async function median(reads: number): Promise<number> {
     const times: number[] = [];
     for (let n = 0; n < reads; n += 1) {
@@ -189,7 +189,7 @@ t.test('a server that hangs, or is gone, costs next to nothing', async (t) => {
   t.equal((await read(second, fresh())).status, 200);
 });
 
-t.test('the breaker: five in a row, then one try in a second', async (t) => {
+t.test('the breaker opens after five failures in a row, and then allows one try a second', async (t) => {
   const breaker = new Breaker();
   for (let n = 0; n < 4; n += 1) breaker.failed(0);
   t.ok(breaker.admits(1));

@@ -49,7 +49,7 @@ async function until(what: () => Promise<boolean>): Promise<void> {
 }
 const problem = (answer: string) => JSON.parse(answer.split('\r\n\r\n')[1] ?? 'null');
 
-t.test('an identity has its rate, told in headers of the draft; one more is 429', async (t) => {
+t.test('answers 429 beyond the rate of an identity, and tells the rate in headers', async (t) => {
   const ask = (sub: string) => gateway.request('/rest/v1/wide?select=id&limit=1', { claims: { role: 'ops', sub } });
   for (const left of [2, 1, 0]) {
     const answer = await ask('ada');
@@ -147,7 +147,7 @@ t.test('/metrics is for operators, and no origin is told that it may read it', a
   }
 });
 
-t.test('past half of CONNECTIONS_MAX an address has its share of connections; others get in', async (t) => {
+t.test('beyond half of CONNECTIONS_MAX an address has a share of the connections', async (t) => {
   const url = await gateway.another({
     CONNECTIONS_MAX: '40',
     IDENTITY_SHARE_PERCENT: '10',
@@ -172,7 +172,7 @@ t.test('past half of CONNECTIONS_MAX an address has its share of connections; ot
   t.match(text, /^HTTP\/1\.1 200 /);
 });
 
-t.test('a URL of 1 MB, large headers, no HTTP: said clearly, memory flat', async (t) => {
+t.test('refuses a URL of 1 MB, large headers and other protocols clearly, without using memory', async (t) => {
   const ask = async (text: string) => {
     const { socket, closed } = open();
     socket.write(text, 'latin1');
@@ -203,7 +203,7 @@ t.test('a URL of 1 MB, large headers, no HTTP: said clearly, memory flat', async
   t.match(await body.json(), { status: 413 });
 });
 
-t.test('headers in drops, and connections that say nothing: 408', async (t) => {
+t.test('answers 408 to slow headers and silent connections', async (t) => {
   const silent = open();
   const slow = open();
   slow.socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n');
@@ -215,7 +215,7 @@ t.test('headers in drops, and connections that say nothing: 408', async (t) => {
   t.ok(Date.now() - began < 20_000, 'long before the default of a minute');
 });
 
-t.test('who does not take an answer is cut off; who takes it slowly is not', async (t) => {
+t.test('cuts off a client that does not read its answer, but not one that reads it slowly', async (t) => {
   const ask = () => {
     const { socket, closed } = open();
     socket.write('GET /rest/v1/wide HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n');
@@ -238,7 +238,7 @@ t.test('who does not take an answer is cut off; who takes it slowly is not', asy
   t.equal(await metric('tidemark_slow_readers_total'), 3);
 });
 
-t.test('past CONNECTIONS_MAX: 503 and closed; probes pass; idle ones make room', async (t) => {
+t.test('beyond CONNECTIONS_MAX answers 503 and closes, serves probes, and closes idle connections', async (t) => {
   // Half a request each, so not idle; and not so slow as to be cut off meanwhile.
   const full = await gateway.another({ CONNECTIONS_MAX: '60', HEADERS_TIMEOUT_MS: '60000' });
   const busy = Array.from({ length: 70 }, () => open(full));
@@ -263,7 +263,7 @@ t.test('past CONNECTIONS_MAX: 503 and closed; probes pass; idle ones make room',
   await until(async () => (await fetch(`${full}/rest/v1/wide?limit=1`)).status === 200);
 });
 
-t.test('browsers: who may read, and that it is data', async (t) => {
+t.test('headers for browsers say which origins may read, and that answers are data', async (t) => {
   const answer = await gateway.request('/rest/v1/wide?limit=1', { headers: { origin: 'https://app.example' } });
   const given = Object.fromEntries(answer.headers);
   t.match(given, {

@@ -37,7 +37,7 @@ t.teardown(async () => {
 const ask = (path: string, init?: RequestInit) => fetch(`${url}${path}`, init);
 const shed = async () => (await metrics.registry.getMetricsAsJSON()).find(({ name }) => name === 'tidemark_shed_total');
 
-t.test('too many requests under way: the next one is refused unheard, probes are not', async (t) => {
+t.test('refuses the next request when too many are in flight, but no probes', async (t) => {
   t.equal((await ask('/rest/v1/x')).status, 200);
   inFlight = 5;
   const refused = await ask('/rest/v1/x', { headers: { origin: 'https://app.example' } });
@@ -69,7 +69,7 @@ t.test('too many requests under way: the next one is refused unheard, probes are
   t.match(await shed(), { values: [{ labels: { cause: 'requests' } }] });
 });
 
-t.test('an event loop that is late: newcomers are refused while it is, one pause is none', async (t) => {
+t.test('refuses new requests while the event loop is late, but not after a single pause', async (t) => {
   const busy = (ms: number) => {
     for (const end = performance.now() + ms; performance.now() < end; );
   };

@@ -82,7 +82,7 @@ const WAYS: readonly [name: string, path: string, init: RequestInit][] = [
   ],
 ];
 
-t.test('no way of asking gets more time than the role has', async (t) => {
+t.test('no kind of request gets more time than the role has', async (t) => {
   for (const [name, path, init] of WAYS) {
     const began = performance.now();
     const claims = isPlan(name) ? { claims: EXPLAINER } : {};
@@ -123,7 +123,7 @@ t.test('each role has its own limit, and the lower statement_timeout of Postgres
   t.match(await answer.json(), { code: '57014' });
 });
 
-t.test('a client that goes takes its statement along', async (t) => {
+t.test('cancels the statement of a client that leaves', async (t) => {
   const url = await gateway.another({ STATEMENT_TIMEOUTS: '*=60s' });
   for (const [name, path, init] of WAYS) {
     const gone = new AbortController();
@@ -142,7 +142,7 @@ t.test('a client that goes takes its statement along', async (t) => {
   t.same(await after.json(), [{ id: 1 }, { id: 2 }, { id: 3 }], 'the connections go on');
 });
 
-t.test('a statement that two wait for ends when both have gone', async (t) => {
+t.test('cancels a shared statement when both of its clients have left', async (t) => {
   const controllers = [new AbortController(), new AbortController()];
   const ask = (signal: AbortSignal) =>
     gateway.request('/rest/v1/slow_view?select=id,note&limit=2', { claims: ADA, signal }).catch(() => 'gone');
@@ -157,7 +157,7 @@ t.test('a statement that two wait for ends when both have gone', async (t) => {
   await until('it is cancelled', async () => (await sleeping()) === 0);
 });
 
-t.test('who waits for a connection leaves the line when its client goes', async (t) => {
+t.test('a request leaves the connection queue when its client leaves', async (t) => {
   const gone = new AbortController();
   const call = () =>
     gateway

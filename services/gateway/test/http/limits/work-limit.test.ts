@@ -73,7 +73,7 @@ t.test(
   },
 );
 
-t.test('while the gateway is not half used, nothing is counted and nobody refused', async (t) => {
+t.test('counts and refuses nothing while the gateway is less than half used', async (t) => {
   const { work, ask } = await start(t);
   isBusy = false;
   t.equal(work.isBusy(), false);
@@ -86,7 +86,7 @@ t.test('while the gateway is not half used, nothing is counted and nobody refuse
   t.equal(off.work.isBusy(), false, 'nor where it is off');
 });
 
-t.test('what is sent and what is answered count by their bytes, what came to nothing several times', async (t) => {
+t.test('counts bytes of requests and replies, and fruitless work several times', async (t) => {
   const { work, ask } = await start(t, 'anon=30/10s');
   await ask('/answer?bytes=1', ADA);
   const servedOf = async (sub: string, path: string, body?: string) => {
@@ -119,7 +119,7 @@ t.test(
   },
 );
 
-t.test('WebSockets that are closed at once count, those that stayed for a while do not', async (t) => {
+t.test('counts WebSockets that close at once, but not those that stay open', async (t) => {
   const { work, ask } = await start(t);
   await ask('/answer?bytes=1', ADA);
   const request = { headers: {} } as never;

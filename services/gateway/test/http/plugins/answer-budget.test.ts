@@ -40,7 +40,7 @@ async function until(what: string, condition: () => Promise<boolean>) {
   while (!(await condition())) if (Date.now() > deadline) throw new Error(`not in 20 s: ${what}`);
 }
 
-t.test('an answer over ANSWER_MAX_BYTES is refused at every door, and the remedy is named', async (t) => {
+t.test('every route refuses an answer over ANSWER_MAX_BYTES and names the remedy', async (t) => {
   const prefer = 'return=representation';
   const post = (body: unknown, headers: Record<string, string> = {}) => ({
     method: 'POST',

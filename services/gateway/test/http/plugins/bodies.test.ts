@@ -20,7 +20,7 @@ const post = (body: string, more: Record<string, string> = {}, path = '/rest/v1/
 const reading = async () =>
   Number(/^tidemark_bodies_reading_bytes\{[^}]*\} (\d+)/m.exec(await metricsPage(gateway.url))?.[1]);
 
-t.test('50 MB that are announced are refused before they are sent', async (t) => {
+t.test('refuses 50 MB by their Content-Length before they are sent', async (t) => {
   const socket = connect(Number(port), hostname);
   const head = [
     'POST /rest/v1/texts HTTP/1.1',
@@ -66,7 +66,7 @@ async function stream(bytes: number): Promise<{ status: number; body: string; se
   return { status: response.statusCode ?? 0, body, sent };
 }
 
-t.test('50 MB that are not announced are cut off while they come, with memory flat', async (t) => {
+t.test('cuts off 50 MB without a Content-Length on the way, without using memory', async (t) => {
   const before = process.memoryUsage().arrayBuffers;
   let most = 0;
   const meter = setInterval(() => {
@@ -88,7 +88,7 @@ t.test('50 MB that are not announced are cut off while they come, with memory fl
   t.equal((await post('{"id":1,"body":"after"}')).status, 201, 'and the next one is served');
 });
 
-t.test('deep JSON, and objects without number', async (t) => {
+t.test('refuses deep JSON and too many objects, lines and fields', async (t) => {
   const bodies: [string, string, RegExp][] = [
     ['application/json', '['.repeat(100_000), /nests deeper than 200/],
     ['application/json', `{"id":2,"body":${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}}`, /nests deeper/],
@@ -136,7 +136,7 @@ t.test('a body in pieces arrives whole, and one that breaks off leaves nothing',
   t.equal(await reading(), 0);
 });
 
-t.test('CSV: inserts and upserts, quotes, NULL, lines within', async (t) => {
+t.test('inserts and upserts CSV with quotes, NULL and line breaks', async (t) => {
   const csv = { 'content-type': 'text/csv', prefer: 'return=representation' };
   const first = await post('id,body,tag\r\n10,"a ""quoted"", one",NULL\n11,"NULL",\n', csv);
   t.same(await first.json(), [

@@ -29,7 +29,7 @@ function drip(line: string, bytes: number): Promise<string> {
   });
 }
 
-t.test('a body in drops', async (t) => {
+t.test('answers 408 to a slow body, but lets a slow upload take longer', async (t) => {
   const [body, upload] = await Promise.all([drip('POST /rest/v1/x', 10), drip('PUT /api/v1/files/slow', 10)]);
   t.match(body, /^HTTP\/1\.1 408 /);
   t.match(upload, /^HTTP\/1\.1 201 /, 'longer than REQUEST_TIMEOUT_MS');

@@ -20,7 +20,7 @@ async function app(settings: Partial<Config>) {
   };
 }
 
-t.test('named origins: each its own answer, others none; with credentials if asked for', async (t) => {
+t.test('allows each named origin and no other, with credentials if configured', async (t) => {
   const { ask, headers } = await app({ CORS_ORIGINS: 'https://a.example, https://b.example', CORS_CREDENTIALS: true });
   const b = await ask('/rest/v1/x', { origin: 'https://b.example' });
   t.match(b, {
@@ -44,7 +44,7 @@ t.test('any origin with credentials is refused at the start', async (t) => {
   await t.rejects(app({ CORS_CREDENTIALS: true }), { code: 'GATEWAY_CORS' });
 });
 
-t.test('HSTS only where it is set; files may be shown elsewhere; the console speaks for itself', async (t) => {
+t.test('sends HSTS only if configured, and other policies for files and the console', async (t) => {
   const { ask } = await app({ HSTS_MAX_AGE_S: 600 });
   t.equal((await ask('/rest/v1/x'))['strict-transport-security'], 'max-age=600; includeSubDomains');
   const file = await ask('/api/v1/files/x');

@@ -129,7 +129,7 @@ t.test('bytes pass both ways as they are, and either side’s end ends the other
   await until(() => upgraded.size === 0, 'the upstream to be closed');
 });
 
-t.test('an upstream that takes nothing: little waits, the client is stopped, and both are cut off', async (t) => {
+t.test('an upstream that reads nothing: buffers little, stops the client, and cuts off both', async (t) => {
   accept = (socket) => {
     socket.write(`${ANSWER_101}\r\n`);
     socket.pause();
@@ -152,7 +152,7 @@ t.test('an upstream that takes nothing: little waits, the client is stopped, and
   await until(() => upgraded.size === 0, 'the upstream’s side to be closed');
 });
 
-t.test('a client that takes nothing: little waits, the upstream is stopped, and both are cut off', async (t) => {
+t.test('a client that reads nothing: buffers little, stops the upstream, and cuts off both', async (t) => {
   let waiting = 0;
   accept = (socket) => {
     socket.write(`${ANSWER_101}\r\n`);
@@ -243,7 +243,7 @@ t.test('more WebSockets and proxied requests than OPENS_PER_S: 429, for this add
   t.match(await ask('198.51.100.1'), /^HTTP\/1\.1 101/);
 });
 
-t.test('with realtime itself: tokens in headers, its close codes and its limit of a frame', async (t) => {
+t.test('passes tokens in headers, close codes and the frame limit of the realtime service', async (t) => {
   const stack = await useTestStack();
   const child = fork(fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
     execArgv: [],

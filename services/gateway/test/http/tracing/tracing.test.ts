@@ -130,7 +130,7 @@ t.test('passes on a trace that is not recorded, and exports no span of it', asyn
   t.equal(of(traceId, /./), undefined);
 });
 
-t.test('Server-Timing says where the time went', async (t) => {
+t.test('Server-Timing has the times of the steps', async (t) => {
   const parts = (answer: Response) =>
     Object.fromEntries(
       [...(answer.headers.get('server-timing') ?? '').matchAll(/(\w+);dur=([\d.]+)/g)].map(([, name, ms]) => [

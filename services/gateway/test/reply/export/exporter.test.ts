@@ -59,7 +59,7 @@ const busyExports = async () =>
     )[0]!.n,
   );
 
-t.test('CSV and NDJSON without a limit are whole, from a replica, as Postgres has them', async (t) => {
+t.test('exports all rows as CSV and NDJSON from a replica, as Postgres writes them', async (t) => {
   const expected = await sql`select id::text, at::text, score::text, body from events order by events.id`;
   const csv = await request(
     '/rest/v1/events?select=id,at,score,body&order=id',
@@ -130,7 +130,7 @@ t.test('Prefer asks for a stream of JSON, a status line, a file name', async (t)
   await until('all connections are free', async () => (await busyExports()) === 0);
 });
 
-t.test('compressed as it streams', async (t) => {
+t.test('compresses an export while it streams', async (t) => {
   const { response } = await raw('/rest/v1/rpc/rows_of?n=300', { accept: 'text/csv', 'accept-encoding': 'gzip' });
   t.equal(response.headers['content-encoding'], 'gzip');
   const chunks: Buffer[] = [];
@@ -138,28 +138,31 @@ t.test('compressed as it streams', async (t) => {
   t.equal(parseCsv(gunzipSync(Buffer.concat(chunks)).toString()).length, 301);
 });
 
-t.test('too many are refused, a stalled reader is cut off, a client that goes frees its connection', async (t) => {
-  const open = () => raw('/rest/v1/endless', { accept: 'text/csv', 'accept-encoding': 'identity' });
-  const [first, second] = [await open(), await open()];
-  t.equal(await busyExports(), 2);
-  const third = await request('/rest/v1/events', as('text/csv'));
-  t.equal(third.status, 503);
-  t.equal(third.headers.get('retry-after'), '5');
-  t.match(await third.json(), { code: 'GATEWAY_EXPORTS_BUSY' });
-  const began = Date.now();
-  first.asked.destroy();
-  await until('one is free', async () => (await busyExports()) === 1);
-  t.ok(Date.now() - began < 1_000, 'within a second');
-  // Never read: what the kernels hold fills up, and then it stalls.
-  await until('the stalled one is free', async () => (await busyExports()) === 0);
-  const ended = closed(second.response);
-  second.response.resume();
-  await ended;
-  t.notOk(second.response.complete, 'a broken transfer');
-  const again = await request('/rest/v1/events?select=id', as('text/csv'));
-  t.equal(again.status, 200);
-  await again.text();
-});
+t.test(
+  'refuses too many exports, cuts off a stalled reader, and frees the connection of a client that leaves',
+  async (t) => {
+    const open = () => raw('/rest/v1/endless', { accept: 'text/csv', 'accept-encoding': 'identity' });
+    const [first, second] = [await open(), await open()];
+    t.equal(await busyExports(), 2);
+    const third = await request('/rest/v1/events', as('text/csv'));
+    t.equal(third.status, 503);
+    t.equal(third.headers.get('retry-after'), '5');
+    t.match(await third.json(), { code: 'GATEWAY_EXPORTS_BUSY' });
+    const began = Date.now();
+    first.asked.destroy();
+    await until('one is free', async () => (await busyExports()) === 1);
+    t.ok(Date.now() - began < 1_000, 'within a second');
+    // Never read: what the kernels hold fills up, and then it stalls.
+    await until('the stalled one is free', async () => (await busyExports()) === 0);
+    const ended = closed(second.response);
+    second.response.resume();
+    await ended;
+    t.notOk(second.response.complete, 'a broken transfer');
+    const again = await request('/rest/v1/events?select=id', as('text/csv'));
+    t.equal(again.status, 200);
+    await again.text();
+  },
+);
 
 t.test('a backend killed in the middle breaks the transfer; a status line tells of it', async (t) => {
   const kill = async () => {

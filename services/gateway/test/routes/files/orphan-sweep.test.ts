@@ -6,7 +6,7 @@ import { useGateway } from '../../gateway-fixture.ts';
 
 const gateway = await useGateway(t, { env: { FILES_ORPHAN_AGE_MS: '60000' } });
 
-t.test('orphans', async (t) => {
+t.test('deletes old files without a row at the start, and keeps young ones', async (t) => {
   const headers = { authorization: `Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada' })}` };
   const url = `${gateway.url}/api/v1/files/kept`;
   const { sha256 } = (await (await fetch(url, { method: 'PUT', headers, body: 'kept' })).json()) as { sha256: string };

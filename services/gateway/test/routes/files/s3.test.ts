@@ -9,7 +9,7 @@ const s3 = await startTestS3();
 const gateway = await useGateway(t, { env: { ...s3.env, FILES_MAX_BYTES: '12000000' } });
 t.teardown(() => s3.stop());
 
-t.test('upload, range, download, limit and delete', async (t) => {
+t.test('uploads, downloads, limits and deletes files in S3', async (t) => {
   const headers = { authorization: `Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada' })}` };
   const put = (body: Buffer) => fetch(`${gateway.url}/api/v1/files/big`, { method: 'PUT', headers, body });
   const bytes = randomBytes(11_000_000);

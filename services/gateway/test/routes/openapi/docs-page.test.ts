@@ -5,7 +5,7 @@ import { useGateway } from '../../gateway-fixture.ts';
 
 const gateway = await useGateway(t);
 
-t.test('/docs', async (t) => {
+t.test('/docs shows the routes of the role in a browser, without requests to other hosts', async (t) => {
   const browser = await launchChromium();
   t.teardown(() => browser.close());
   const page = await browser.newPage();

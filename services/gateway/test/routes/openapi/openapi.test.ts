@@ -41,7 +41,7 @@ t.test('is a valid OpenAPI 3.1 document for every role', async (t) => {
   }
 });
 
-t.test('tables: columns with types, comments, enums, and what is needed', async (t) => {
+t.test('describes columns with types, comments, enums and whether they are required', async (t) => {
   const { components, paths } = (await (await read(ada)).json()) as Document;
   const { schemas } = components;
   t.match(schemas['public.clients'], {
@@ -72,7 +72,7 @@ t.test('tables: columns with types, comments, enums, and what is needed', async 
   t.ok(paths['/api/v1/files/{file}'].put);
 });
 
-t.test('what the anonymous role sees is less', async (t) => {
+t.test('shows the anonymous role less', async (t) => {
   const { paths } = (await (await read()).json()) as Document;
   t.notOk(paths['/rest/v1/partial']);
   t.ok(paths['/rest/v1/files'].get);

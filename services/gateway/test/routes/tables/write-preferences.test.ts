@@ -54,7 +54,7 @@ const request = fc.record({
   accept: some('application/vnd.pgrst.object+json', 'text/csv'),
 });
 
-t.test('any combination', async (t) => {
+t.test('any combination of preferences and conditions changes what its status says', async (t) => {
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(request, async ({ method, search, prefer, body, key, match, none, accept }) => {

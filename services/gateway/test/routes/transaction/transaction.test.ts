@@ -16,7 +16,7 @@ const send = (method: string, path: string, body: unknown, headers: Record<strin
   });
 const balance = async (id: number) => (await sql`select balance from accounts where id = ${id}`)[0]?.balance;
 
-t.test('If-Match writes only what was read', async (t) => {
+t.test('If-Match writes only the version that was read', async (t) => {
   const url = '/rest/v1/accounts?id=eq.1';
   const read = async (accept = 'application/json') => {
     const answer = await gateway.request(url, { claims: ADA, headers: { accept } });
@@ -62,7 +62,7 @@ t.test('If-None-Match: * creates and never overwrites', async (t) => {
   t.not(await balance(7), 70);
 });
 
-t.test('results=per-row: each row by itself, digits kept', async (t) => {
+t.test('results=per-row writes each row by itself and keeps all digits', async (t) => {
   const rows = `[{"id":20,"balance":1,"exact":12345678901234567890.12345},{"id":1,"balance":1,"exact":1},{"id":21,"balance":-1,"exact":1},{"id":22,"balance":2,"exact":"2"}]`;
   const prefer = 'results=per-row, return=representation';
   const answer = await send('POST', '/rest/v1/accounts?select=id,exact::text', rows, { prefer });
@@ -119,7 +119,7 @@ t.test('results=per-row: each row by itself, digits kept', async (t) => {
 const transact = (operations: unknown, headers: Record<string, string> = {}) =>
   send('POST', '/api/v1/transaction', typeof operations === 'string' ? operations : { operations }, headers);
 
-t.test('a transaction: all of it, in order', async (t) => {
+t.test('a transaction runs all operations in order', async (t) => {
   await sql`update accounts set balance = 100 where id = 1`;
   const answer = await transact(
     `{"operations":[
@@ -144,7 +144,7 @@ t.test('a transaction: all of it, in order', async (t) => {
   t.equal(await balance(1), 111);
 });
 
-t.test('a transaction: nothing of it, and which operation was at fault', async (t) => {
+t.test('a failed transaction writes nothing and names the operation', async (t) => {
   const good = { method: 'PATCH', path: '/rest/v1/accounts?id=eq.50', body: { balance: 77 } };
   const refused = async (operations: unknown, status: number, pattern: object, headers = {}) => {
     const answer = await transact(operations, headers);

@@ -23,7 +23,7 @@ const counter = async (name: string) => {
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(page)?.[1] ?? 0);
 };
 
-t.test('a thousand concurrent inserts: each gets its own row, those that fail fail alone', async (t) => {
+t.test('each of a thousand concurrent inserts gets its own row, and a failure concerns one row', async (t) => {
   const sent = Array.from({ length: 1_000 }, (_, i) => {
     const kind = i % 25 === 7 ? 'check' : i % 25 === 13 ? 'twice' : 'good';
     const body = kind === 'check' ? 'forbidden' : `note ${i}`;
@@ -102,7 +102,7 @@ t.test('identities are never mixed', async (t) => {
   t.equal(row?.n, 0);
 });
 
-t.test('a table with triggers gets each insert for itself', async (t) => {
+t.test('does not group inserts into a table with triggers', async (t) => {
   await Promise.all(
     Array.from({ length: 50 }, (_, i) => post('audited', 0, { id: i, body: 'x' }, { 'user-agent': `agent ${i}` })),
   );
@@ -128,7 +128,7 @@ t.test('a row that waits for a lock does not hold up the others', async (t) => {
   for (const response of (await waiting) ?? []) t.equal(response.status, 409);
 });
 
-t.test('missing=default, columns and embeds give the same joined as alone', async (t) => {
+t.test('missing=default, columns and embeds give the same result in a group as alone', async (t) => {
   const many = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
       post(
@@ -158,7 +158,7 @@ t.test('missing=default, columns and embeds give the same joined as alone', asyn
   );
 });
 
-t.test('a full line is refused at once', async (t) => {
+t.test('refuses an insert at once when the queue is full', async (t) => {
   const small = await useGateway(t, { script, env: { INSERT_GROUPS_WAITING: '1' } });
   const [one] = await small.sql`select 1`;
   t.ok(one);
@@ -178,7 +178,7 @@ t.test('a full line is refused at once', async (t) => {
   t.equal(stored?.n, answers.filter((response) => response.status === 201).length);
 });
 
-t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
+t.test('the state machine loses nothing, runs nothing twice and keeps its limits', (t) => {
   const event = fc.oneof(
     fc.record({
       add: fc.constantFrom('a', 'b', 'c'),

@@ -54,7 +54,7 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
   t.equal((await sql`select 1 from numbers`).length, 99);
 });
 
-t.test('rights on columns are enough', async (t) => {
+t.test('inserts with rights on the columns only', async (t) => {
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, i) =>
       gateway.request('/rest/v1/numbers?select=id,word', {

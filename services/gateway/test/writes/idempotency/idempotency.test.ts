@@ -16,7 +16,7 @@ const send = (path: string, key: string, body: unknown, more: Record<string, str
     headers: { 'idempotency-key': key, prefer: 'return=representation', ...more },
   });
 
-t.test('a repeated request gets the kept answer', async (t) => {
+t.test('a repeated request gets the stored reply', async (t) => {
   const note = { author: 'ada', body: 'once' };
   const first = await send('/rest/v1/notes', 'key-1', note);
   const again = await send('/rest/v1/notes', '"key-1"', note);
@@ -47,7 +47,7 @@ t.test('another request with the key is refused, another caller has keys of its 
   t.equal(bob.headers.get('idempotency-replayed'), null);
 });
 
-t.test('a key is its claims’: those that differ in more than their times are told apart', async (t) => {
+t.test('a key belongs to the claims: tokens that differ in more than their times have different keys', async (t) => {
   const tenant = (claims: object) =>
     send('/rest/v1/notes', 'key-tenant', { author: 'ada', body: 'tenant' }, {}, { ...ADA, ...claims });
   const first = await tenant({ tenant: { id: 1, name: 'a' }, iat: 1_700_000_000 });
@@ -70,7 +70,7 @@ t.test('a key without a subject is refused, and nothing is written', async (t) =
   t.equal((await sql`select 1 from notes where body = 'nobody'`).length, 0);
 });
 
-t.test('what an earlier version kept is neither shown to anybody nor written again', async (t) => {
+t.test('a reply stored by an earlier version is neither sent nor written again', async (t) => {
   const scope = createHash('sha256')
     .update(JSON.stringify(['authenticated', 'ada']))
     .digest('base64url');
@@ -84,7 +84,7 @@ t.test('what an earlier version kept is neither shown to anybody nor written aga
   t.equal((await sql`select 1 from notes where body = 'old'`).length, 0);
 });
 
-t.test('what failed or was rolled back is not kept', async (t) => {
+t.test('does not store failed or rolled-back replies', async (t) => {
   const bad = await send('/rest/v1/notes', 'key-3', { author: 'ada', body: 'forbidden' });
   t.equal(bad.status, 400);
   const undone = await send('/rest/v1/notes', 'key-3', { author: 'ada', body: 'three' }, { prefer: 'tx=rollback' });
@@ -101,7 +101,7 @@ t.test('what failed or was rolled back is not kept', async (t) => {
   }
 });
 
-t.test('concurrent requests with one key: one writes, the others wait their turn', async (t) => {
+t.test('of concurrent requests with one key one writes, and the others wait', async (t) => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => send('/rest/v1/notes', 'key-5', { author: 'ada', body: 'five' })),
   );

@@ -8,7 +8,7 @@ import { fileErrors, type UploadedFile, type UploadOptions } from '@tidemark/fil
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from '../../../http/discard-body.ts';
-import { identityOf } from '../../../http/limits/identity-of.ts';
+import { identityOf } from '../../../request/identity-of.ts';
 import type { FileContext } from '../context.ts';
 import { fileRequestErrors } from '../errors.ts';
 import { checkPath } from '../path.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { chooseRange } from '../../../../src/routes/files/download/byte-range.ts';
 
-t.test('each form, over ten bytes and over none', async (t) => {
+t.test('chooses the bytes of every form of range, in ten bytes and in none', async (t) => {
   for (const [header, ten, none] of [
     [undefined, 'whole', 'whole'],
     ['bytes=0-0', '0-0', 'no'],
@@ -31,7 +31,7 @@ t.test('each form, over ten bytes and over none', async (t) => {
   }
 });
 
-t.test('whatever is sent, what comes back lies inside of the file', async () => {
+t.test('any header gives a range inside the file', async () => {
   const number = fc.oneof(fc.nat().map(String), fc.bigInt({ min: 0n }).map(String), fc.constant(''));
   const header = fc.oneof(
     fc.string(),

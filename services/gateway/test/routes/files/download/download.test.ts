@@ -6,7 +6,7 @@ import { ada, bob, type Claims, code, PNG, type Shown, service, useFiles } from 
 
 const { get, request, send, sql } = await useFiles(t);
 
-t.test('what is uploaded is a row, and comes back', async (t) => {
+t.test('an uploaded file is a row, and is downloaded unchanged', async (t) => {
   const bytes = Buffer.concat([PNG, randomBytes(200_000)]);
   const answer = await send('photos/é 1.png', bytes, 'image/png', ada, {});
   t.equal(answer.status, 201);
@@ -111,7 +111,7 @@ t.test('answers ranges and preconditions as RFC 9110 says', async (t) => {
   );
 });
 
-t.test('what could run as a page is a download', async (t) => {
+t.test('sends a file that could run as a page as a download', async (t) => {
   for (const [type, body] of [
     ['text/html', '<script>alert(1)</script>'],
     ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>'],
@@ -127,7 +127,7 @@ t.test('what could run as a page is a download', async (t) => {
   }
 });
 
-t.test('pages of a prefix', async (t) => {
+t.test('lists the files of a prefix in pages', async (t) => {
   for (const name of ['b', 'a', 'c', 'd%25', 'e']) await send(`list/${name}`, name, 'text/plain');
   await send('list/x', 'x', 'text/plain', bob);
   const seen: string[] = [];
@@ -164,7 +164,7 @@ t.test('pages of a prefix', async (t) => {
   t.equal(((await after.json()) as Shown[]).length, 1, 'reads its write from a replica');
 });
 
-t.test('a signed URL works without a token, as it is, until its time', async (t) => {
+t.test('a signed URL works without a token, unchanged, until it expires', async (t) => {
   const { id, href } = (await (await send('signed', 'hello', 'text/plain')).json()) as { id: string; href: string };
   const sign = (body: unknown, claims: Claims = ada) =>
     request(`${href}/sign`, { method: 'POST', body: JSON.stringify(body), claims });
@@ -196,7 +196,7 @@ t.test('a signed URL works without a token, as it is, until its time', async (t)
   t.equal((await get(url, {}, null)).status, 404);
 });
 
-t.test('a signed URL is worth what its signer may see at that moment, and shows no claims', async (t) => {
+t.test('a signed URL shows what its signer may see at that moment, and contains no claims', async (t) => {
   const { href } = (await (await send('lent', 'hello', 'text/plain')).json()) as { href: string };
   const sign = async (claims: Claims | null) => {
     const answer = await request(`${href}/sign`, {

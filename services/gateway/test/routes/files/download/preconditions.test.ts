@@ -5,7 +5,7 @@ const there = { etag: '"abc"', modified: Date.parse('2026-11-21T10:00:00Z') / 1_
 const at = 'Sat, 21 Nov 2026 10:00:00 GMT';
 const before = 'Sat, 21 Nov 2026 09:59:59 GMT';
 
-t.test('the order and the outcome of conditions', async (t) => {
+t.test('evaluates conditions in the order of RFC 9110', async (t) => {
   for (const [headers, outcome] of [
     [{}, 'go'],
     [{ 'if-none-match': '"abc"' }, 'not modified'],

@@ -7,7 +7,7 @@ import { ada, type Claims, code, LIMIT, PNG, useFiles } from '../files-fixture.t
 
 const { filesDir, get, request, stored } = await useFiles(t);
 
-t.test('forms', async (t) => {
+t.test('takes the files of a form, and refuses a form that is wrong', async (t) => {
   const post = (form: FormData, path = '', claims: Claims = ada) =>
     request(`/api/v1/files${path}`, { method: 'POST', body: form, claims });
   const form = (fields: Claims, files: [string, string | Buffer, string][]) => {

@@ -9,7 +9,7 @@ const SIZE_MB = 100;
 const gateway = await useGateway(t);
 const block = Buffer.alloc(MB, 'tidemark');
 
-t.test('100 MB up and down', async (t) => {
+t.test('uploads and downloads 100 MB', async (t) => {
   const hash = createHash('sha256');
   for (let i = 0; i < SIZE_MB; i++) hash.update(block);
   const expected = hash.digest('hex');

@@ -9,7 +9,7 @@ import { ada, bob, type Claims, code, LIMIT, PNG, type Shown, service, useFiles 
 
 const { get, rawForm, rawRequest, request, send, sql, stored, token: tokenOf, url } = await useFiles(t);
 
-t.test('an empty file', async (t) => {
+t.test('uploads and downloads an empty file', async (t) => {
   const answer = await send('empty', null, undefined);
   t.equal(answer.status, 201);
   const { href, size } = (await answer.json()) as { href: string; size: number };
@@ -18,7 +18,7 @@ t.test('an empty file', async (t) => {
   t.equal((await get(href, { range: 'bytes=0-' })).status, 416);
 });
 
-t.test('types: declared against found', async (t) => {
+t.test('compares the declared type with the detected one', async (t) => {
   t.equal(await code(await send('types/a.png', '<html>', 'image/png')), 'FILES_TYPE_MISMATCH');
   t.equal(await code(await send('types/a.html', PNG, 'text/html')), 'FILES_TYPE_MISMATCH');
   t.equal((await send('types/a.png', '<html>', 'image/png')).status, 415);
@@ -31,7 +31,7 @@ t.test('types: declared against found', async (t) => {
   t.equal((await send('types/d', 'x', 'nonsense')).status, 415);
 });
 
-t.test('who may', async (t) => {
+t.test('refuses uploads without the right before anything is stored', async (t) => {
   const before = await stored();
   const anonymous = await request('/api/v1/files/who/1', { method: 'PUT', body: 'x' });
   t.equal(anonymous.status, 401);
@@ -115,7 +115,7 @@ t.test('PUT replaces what is one’s own, POST does not', async (t) => {
   );
 });
 
-t.test('names that climb, hide or lie', async (t) => {
+t.test('refuses paths that leave the folder, hide or mislead', async (t) => {
   const before = await stored();
   for (const name of [
     ...['..%2f..%2fetc%2fpasswd', 'a/..%2fb', '%2e%2e', 'a/%2e/b', 'a//b', 'a/', '%2fetc', 'a%00b', 'a%0ab', 'a%5cb'],
@@ -131,7 +131,7 @@ t.test('names that climb, hide or lie', async (t) => {
   t.equal((await get(`/api/v1/files/${encodeURI(long)}`)).status, 200);
 });
 
-t.test('too large: refused by its declared length, and at the byte after the limit', async (t) => {
+t.test('refuses a file that is too large by its Content-Length, and at the byte after the limit', async (t) => {
   const before = await stored();
   const declared = await send('large/1', randomBytes(LIMIT + 1), undefined);
   t.equal(declared.status, 413);
@@ -160,7 +160,7 @@ t.test('an upload that is cut off or stalls leaves nothing', async (t) => {
   t.equal((await get('/api/v1/files/cut')).status, 404);
 });
 
-t.test('a path is one’s own: others neither learn of it nor take it', async (t) => {
+t.test('a path belongs to its owner: others neither see nor replace it', async (t) => {
   const secret = (await (await send('plans/merger.pdf', 'adas', 'text/plain')).json()) as Shown;
   const post = await request('/api/v1/files/plans/merger.pdf', { method: 'POST', body: 'bobs', claims: bob });
   t.equal(post.status, 201);
@@ -205,7 +205,7 @@ const form = (file: string, ...fields: [string, string][]) =>
     `--b\r\ncontent-disposition: form-data; name="f"; filename="${file}"\r\n\r\nx`,
   ].join('');
 
-t.test('who may not upload holds no slot, whatever is left unsent', async (t) => {
+t.test('a client without the right to upload holds no slot, even if it sends no more', async (t) => {
   const before = await stored();
   const bad = await tokenOf({ role: 'authenticated' });
   const slow = Array.from({ length: 6 }, () => [
@@ -223,7 +223,7 @@ t.test('who may not upload holds no slot, whatever is left unsent', async (t) =>
   t.equal(await stored(), before + 1);
 });
 
-t.test('a trickle is broken off as a stall is', async (t) => {
+t.test('cuts off a slow upload like a stalled one', async (t) => {
   const token = await tokenOf(ada);
   const before = await stored();
   for (const [line, body, more] of [

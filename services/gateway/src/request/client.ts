@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Client } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
-import { identityOf } from '../limits/identity-of.ts';
+import { identityOf } from './identity-of.ts';
 
 /** One listener on each socket, however many requests are pipelined on it: Node warns of more than ten. */
 const waiting = new WeakMap<Socket, Set<() => void>>();

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { identityOf } from '../../../src/http/limits/identity-of.ts';
-import type { Caller } from '../../../src/http/plugins/identity.ts';
+import type { Caller } from '../../src/http/plugins/identity.ts';
+import { identityOf } from '../../src/request/identity-of.ts';
 
 const caller = (role: string, claims: Record<string, unknown> | undefined): Caller => {
   const verified = claims && { role, claims, claimsText: JSON.stringify(claims), expires: undefined };

@@ -1,7 +1,16 @@
+import type { Database } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
-import type { Exporter } from './exporter.ts';
+import type { Config } from '../../config.ts';
+import { Exporter } from './exporter.ts';
 
-export function registerExportMetrics(metrics: Metrics, exporter: Exporter, max: number): void {
+export function openExporter(config: Config, db: Database, metrics: Metrics): Exporter {
+  const { EXPORTS_MAX: max, EXPORT_STALL_MS: stallMs, exportTimeouts: timeouts } = config;
+  const exporter = new Exporter(db, { max, stallMs, timeouts });
+  registerExportMetrics(metrics, exporter, max);
+  return exporter;
+}
+
+function registerExportMetrics(metrics: Metrics, exporter: Exporter, max: number): void {
   const show = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(value()));
   show('tidemark_exports_active', 'Running exports', () => exporter.active);
