@@ -11,6 +11,7 @@ export * from './message-id.ts';
 export * from './nats-authorization.ts';
 export * from './performance.ts';
 export { MAX_STATEMENT_LENGTH, redact, redactStatement, redactUrl } from './redact.ts';
+export { shellWord } from './shell-word.ts';
 export * from './subjects.ts';
 export * from './table-key.ts';
 export * from './telemetry.ts';

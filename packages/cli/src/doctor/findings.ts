@@ -1,3 +1,4 @@
+import { shellWord } from '@tidemark/contracts';
 import { identifier, poolConnections } from '@tidemark/db';
 import { type Facts, READER } from './facts.ts';
 
@@ -102,6 +103,3 @@ export function findingsOf(facts: Facts, { slot, replicates }: Settings): Findin
   }
   return found;
 }
-
-/** Quotes an argument so that the printed command can be pasted into a shell. */
-const shellWord = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
