@@ -26,6 +26,7 @@ import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
 import { createStoreGate, type StoreGate } from './runner/store-gate.ts';
 import { startScheduler } from './schedules/scheduler.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
 import { openJobDatabase } from './tables/job-database.ts';
@@ -42,6 +43,7 @@ export interface Batch {
   readonly leases: Leases;
   readonly storeGate: StoreGate;
   readonly admission: Admission;
+  readonly snapshots: Snapshots;
   stopTaking(): Promise<void>;
   close(): Promise<void>;
 }
@@ -197,6 +199,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     leases,
     storeGate,
     admission,
+    snapshots,
     async stopTaking() {
       registered.stop();
       watching.stop();

@@ -13,7 +13,7 @@ export interface ArchiveCounts {
 }
 
 /** The names and the manifest are in memory: about 500 bytes a file. */
-export const MAX_FILES = 100_000;
+const MAX_FILES = 100_000;
 const PAGE = 500;
 const MANIFEST = 'manifest.ndjson';
 /** Formats that deflate does not make smaller. */

@@ -24,4 +24,4 @@ export function allowedHosts(list: string): AllowedHosts {
 }
 
 /** An IPv6 address of a URL without its brackets. */
-export const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
+const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
