@@ -1,8 +1,9 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]` or `live [scenario…]` with the same options. */
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]` or `batch [scenario…]` with the same options. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { explain } from '@tidemark/service';
+import { runBatch } from './batch/run-batch.ts';
 import { runHttp } from './http/run-http.ts';
 import { runLab } from './lab/run-lab.ts';
 import type { TrialResult } from './lab/run-trial.ts';
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     const seed = values.seed === undefined ? undefined : Number(values.seed);
     await finish({}, await runLab(names, values.quick, seed), isTrialOk);
   } else if (command === 'live') await finish({}, await runLive(names, values.quick), isTrialOk);
+  else if (command === 'batch') await finish({}, await runBatch(names, values.quick), isTrialOk);
   else {
     const { pace, results } = await runHttp(positionals, values.quick);
     await finish({ pace }, results, ({ problem, contenders }) => {

@@ -1,0 +1,13 @@
+/** `main.js batch [scenario…]`: the speed and memory of jobs, one scenario after another. */
+import { errors } from '../errors.ts';
+import { runLab } from '../lab/run-lab.ts';
+import type { TrialResult } from '../lab/run-trial.ts';
+import { noop } from './scenarios/noop.ts';
+
+const scenarios = [noop];
+
+export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
+  const known = scenarios.map(({ name }) => name);
+  for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
+  return runLab(names, quick, undefined, scenarios);
+}
