@@ -8,6 +8,7 @@ import { commaSeparated, explain } from '@tidemark/service';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
+import { runJobs } from './jobs/run-jobs.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
 import { remove } from './remove.ts';
@@ -25,6 +26,8 @@ export interface Io {
   env: NodeJS.ProcessEnv;
   cwd: string;
   print(line: string): void;
+  /** Replaces the line that it wrote before; absent where the output is no terminal. */
+  redraw?: (line: string) => void;
   untilSignal(): Promise<string>;
 }
 
@@ -67,6 +70,12 @@ export async function run(io: Io): Promise<number> {
     case 'live':
       await runLive(io, args);
       return 0;
+    case 'jobs': {
+      const { values, positionals } = parse(args, { code: { type: 'string' } });
+      const { env, print, redraw } = io;
+      const code = values.code as string | undefined;
+      return runJobs({ words: positionals, code, env, home: homeFolder(io), print, redraw });
+    }
     case 'statements':
       await runStatements(io, args);
       return 0;

@@ -31,12 +31,26 @@ process.on('uncaughtException', (error) => {
   if (!isExhausted(error)) process.exit(70);
 });
 
+/** Whether the line under the cursor is one that the next line replaces. */
+let isDrawn = false;
+const erase = () => {
+  const codes = isDrawn ? '\r\x1b[2K' : '';
+  isDrawn = false;
+  return codes;
+};
+const redraw = (line: string) => {
+  // A longer line would wrap, and only its last part would be replaced.
+  process.stdout.write(`${erase()}${line.slice(0, (process.stdout.columns || 80) - 1)}`);
+  isDrawn = true;
+};
+
 try {
   process.exitCode = await run({
     args: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: (line) => process.stdout.write(`${erase()}${line}\n`),
+    ...(process.stdout.isTTY ? { redraw } : {}),
     untilSignal,
   });
 } catch (error) {

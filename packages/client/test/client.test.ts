@@ -115,11 +115,42 @@ t.test('client', async (t) => {
       () => states.length > 0,
       () => 'the job',
     );
+    t.match(await client.jobs.pause(job.id), { state: 'paused' });
+    t.match(await client.jobs.resume(job.id), { state: 'queued', run_seconds: null, eta: null });
     await client.jobs.cancel(job.id);
     t.match(await finished, { state: 'cancelled' });
-    t.same(states, ['queued', 'cancelled']);
+    t.same([states[0], states.at(-1)], ['queued', 'cancelled']);
     const bob = await open(t, 'bob');
     await t.rejects(bob.jobs.finished(job.id), { code: 'CLIENT_JOB_NOT_FOUND' });
+  });
+
+  t.test('reads the items and failures of a job, a page at a time, and retries it', async (t) => {
+    const client = await open(t, 'ann');
+    const [row] =
+      await backend.sql`insert into tidemark.jobs (kind, spec, role, owner, state, total, done, failed, planned_all, finished_at)
+      values ('image.transform', '{}', 'authenticated', 'ann', 'partly_failed', 4, 2, 2, true, now()) returning id`;
+    const id: string = row?.id;
+    await backend.sql`insert into tidemark.job_items (job_id, index, state, attempts, input, value, code, error)
+      select ${id}, n, case when n < 2 then 'succeeded' else 'failed' end, 1, '{}', to_jsonb(n), case when n >= 2 then 'CODE_' || n end,
+        case when n >= 2 then '{"message": "it broke", "hint": null}'::jsonb end from generate_series(0, 3) as n`;
+    const first = await client.jobs.items(id, { limit: 3 });
+    t.same(
+      first.map(({ index, state }) => [index, state]),
+      [
+        [0, 'succeeded'],
+        [1, 'succeeded'],
+        [2, 'failed'],
+      ],
+    );
+    t.match(await client.jobs.items(id, { after: 2 }), [{ index: 3, attempts: 1 }]);
+    t.match(await client.jobs.failures(id, { code: 'CODE_3' }), [{ index: 3, error: { message: 'it broke' } }]);
+    t.match(await client.jobs.failureCounts(id), [
+      { code: 'CODE_2', count: 1, first: 2, last: 2, sample: { index: 2, message: 'it broke' } },
+      { code: 'CODE_3', count: 1 },
+    ]);
+    t.match(await client.jobs.retry(id, { code: 'CODE_2' }), { failed: 1, finished_at: null });
+    const bob = await open(t, 'bob');
+    await t.rejects(bob.jobs.items(id), { code: 'GATEWAY_JOB_NOT_FOUND' });
   });
 
   t.test('the devices of a user exchange messages and presence, also after a lost connection', async (t) => {

@@ -1,4 +1,4 @@
-/** This file tells other commands the database of `up`, so that `npx --no tidemark live enable …` finds it. */
+/** This file tells other commands the database and the address of `up`, so that `npx --no tidemark live enable …` finds them. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './secret-file.ts';
@@ -7,6 +7,8 @@ export interface RunningHome {
   readonly pid: number;
   /** The URL has the password of the schema's owner, so the file is secret. */
   readonly databaseUrl: string;
+  /** The address of the gateway. */
+  readonly url: string;
 }
 
 const path = (home: string) => join(home, 'running.json');

@@ -119,7 +119,7 @@ async function startAll(
 
   await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = base('gateway');
-  await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner });
+  await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
   return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
 }
 

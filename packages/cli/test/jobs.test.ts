@@ -1,0 +1,147 @@
+/** `tidemark jobs` with a gateway and an instance of batch. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate } from '@tidemark/db';
+import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import postgres from 'postgres';
+import t, { type Test } from 'tap';
+import { run } from '../src/commands.ts';
+import { progressLine } from '../src/jobs/bar.ts';
+import { signToken } from '../src/token.ts';
+import { root } from './tidemark-up.ts';
+
+const SECRET = 'a secret of thirty-two characters';
+
+async function startService(t: Test, name: 'gateway' | 'batch', env: Record<string, string>): Promise<string> {
+  const child: ChildProcess = fork(fileURLToPath(import.meta.resolve(`@tidemark/${name}/main`)), [], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.disconnect();
+    await gone;
+  });
+  const [message] = (await once(child, 'message')) as [{ type: string; url: string; message?: string }];
+  if (message.type !== 'ready') throw new Error(`${name} did not start: ${message.message}`);
+  return message.url;
+}
+
+async function openJobs(t: Test) {
+  const stack = await useTestStack();
+  const database = await stack.database();
+  await migrate(database.primaryUrl);
+  const home = await mkdtemp(join(tmpdir(), 'tidemark-jobs-'));
+  const sql = postgres(database.primaryUrl, { max: 1, onnotice: () => {} });
+  t.teardown(async () => {
+    await sql.end();
+    await database.drop();
+    await rm(home, { recursive: true });
+  });
+  const env = {
+    PORT: '0',
+    LOG_LEVEL: 'fatal',
+    DATABASE_URL: database.primaryUrl,
+    NATS_URL: stack.natsUrl,
+    NATS_PREFIX: stack.natsPrefix(),
+    JWT_SECRET: SECRET,
+    ...METRICS_ENV,
+    TIDEMARK_FILES_DIR: join(home, 'files'),
+    BATCH_KINDS: join(root, 'services', 'batch', 'test', 'trouble.js'),
+    BATCH_MAX_ATTEMPTS: '1',
+    BATCH_SWEEP_MS: '100',
+  };
+  const [url] = await Promise.all([startService(t, 'gateway', env), startService(t, 'batch', env)]);
+  const service = await signToken(SECRET, { role: 'service_role', sub: 'service' });
+  await writeFile(join(home, 'credentials.json'), JSON.stringify({ service }));
+  const running = { pid: process.pid, databaseUrl: database.primaryUrl, url };
+  await writeFile(join(home, 'running.json'), JSON.stringify(running));
+  return {
+    sql,
+    async jobs(args: string, env: NodeJS.ProcessEnv = { TIDEMARK_HOME: home }) {
+      const lines: string[] = [];
+      const print = (line: string) => lines.push(line);
+      const untilSignal = () => new Promise<string>(() => {});
+      const code = await run({ args: ['jobs', ...args.split(' ')], env, cwd: '/', print, untilSignal });
+      return { code, text: lines.join('\n') };
+    },
+    url,
+    service,
+    async insert(spec: object): Promise<string> {
+      const [row] = await sql`insert into tidemark.jobs (kind, spec, role)
+        values ('trouble', ${JSON.stringify(spec)}::text::jsonb, 'service_role') returning id`;
+      return row?.id;
+    },
+  };
+}
+
+t.test('lists, shows, watches, pauses, resumes, retries and cancels jobs', async (t) => {
+  const { jobs, insert, url, service } = await openJobs(t);
+  t.match(await jobs('list'), { code: 0, text: 'no jobs' });
+
+  const good = await insert({ items: 20, ms: 20 });
+  const watched = await jobs(`watch ${good}`);
+  t.equal(watched.code, 0, 'the job succeeded');
+  t.match(watched.text, /\[#{30}\] {2}20 of 20 {2}succeeded$/);
+
+  const bad = await insert({ items: 3, throws: 1 });
+  const failing = await jobs(`watch ${bad}`);
+  t.equal(failing.code, 1, 'not all of it succeeded');
+  t.match(failing.text, /3 of 3 {2}partly_failed {2}1 failed/);
+  t.match(failing.text, /1 × BATCH_UNEXPECTED, such as item 1: /);
+  t.match(failing.text, `npx tidemark jobs retry ${bad}`);
+  const shown = await jobs(`show ${bad}`);
+  t.match(shown.text, /^kind {7}trouble$/m);
+  t.match(shown.text, /^items {6}3 of 3, 1 failed$/m);
+  t.match(shown.text, /^spec {7}\{.*"throws":1/m);
+  t.match(await jobs('list'), { text: new RegExp(`^${bad} +trouble +partly_failed +3 of 3 +1 failed`, 'm') });
+
+  t.match(await jobs(`retry ${bad} --code BATCH_UNEXPECTED`), { code: 0, text: `${bad} is ` });
+  t.equal((await jobs(`watch ${bad}`)).code, 1, 'it failed again');
+  await t.rejects(jobs(`retry ${bad} --code OTHER`), { code: 'PT409', hint: /job_failures/ });
+
+  const long = await insert({ items: 500, ms: 50 });
+  t.match((await jobs(`pause ${long}`)).text, `${long} is paused`);
+  t.match((await jobs(`resume ${long}`)).text, `${long} is `);
+  t.match((await jobs(`cancel ${long}`)).text, `${long} is cancelled`);
+  t.match(await jobs(`watch ${long}`), { code: 1, text: /cancelled/ });
+
+  const env = { TIDEMARK_URL: url, TIDEMARK_TOKEN: service, TIDEMARK_HOME: '/nowhere' };
+  t.match(await jobs(`show ${good}`, env), { text: good }, 'the environment may name gateway and token');
+});
+
+t.test('refuses what it cannot do, with the remedy', async (t) => {
+  const { jobs } = await openJobs(t);
+  for (const args of ['show', 'list x', 'explode x', 'show x y', 'cancel x --code y']) {
+    await t.rejects(jobs(args), { code: 'CLI_USAGE' }, args);
+  }
+  await t.rejects(jobs('list', { TIDEMARK_HOME: '/nowhere' }), { message: /TIDEMARK_URL is not set/ });
+  const noToken = { TIDEMARK_HOME: '/nowhere', TIDEMARK_URL: 'http://127.0.0.1:1' };
+  await t.rejects(jobs('list', noToken), { message: /TIDEMARK_TOKEN is not set/ });
+  await t.rejects(jobs('show 00000000-0000-0000-0000-000000000000'), { code: 'GATEWAY_JOB_NOT_FOUND' });
+});
+
+t.test('the line of a job has bar, counts, rate and the time left', async (t) => {
+  const job = {
+    state: 'running' as const,
+    total: 1_200,
+    done: 590,
+    failed: 10,
+    planned_all: true,
+    rate: 4.25,
+    eta: new Date(200_000).toISOString(),
+    waits_for: null,
+  };
+  const half = `[${'#'.repeat(15)}${'.'.repeat(15)}]`;
+  t.equal(progressLine(job, 0), `${half}  600 of 1,200  running  10 failed  4.3 items/s  3 min 20 s left`);
+  const open = { ...job, planned_all: false, failed: 0, eta: null, rate: 1_234.5 };
+  t.equal(progressLine(open, 0), `[${'.'.repeat(30)}]  590 of 1,200 or more  running  1,235 items/s`);
+  const waiting = { ...open, state: 'queued' as const, total: 0, done: 0, rate: null, waits_for: 'a kind' };
+  t.equal(progressLine(waiting, 0), `[${'.'.repeat(30)}]  0 of 0 or more  queued  waits for a kind`);
+});
