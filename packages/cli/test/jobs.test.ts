@@ -1,10 +1,11 @@
 /** `tidemark jobs` with a gateway and an instance of batch. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { migrate } from '@tidemark/db';
 import { METRICS_ENV, useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
@@ -47,13 +48,14 @@ async function openJobs(t: Test) {
   const env = {
     PORT: '0',
     LOG_LEVEL: 'fatal',
+    RUN_AS_USER: 'root',
     DATABASE_URL: database.primaryUrl,
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: stack.natsPrefix(),
     JWT_SECRET: SECRET,
     ...METRICS_ENV,
     TIDEMARK_FILES_DIR: join(home, 'files'),
-    BATCH_KINDS: join(root, 'services', 'batch', 'test', 'trouble.js'),
+    BATCH_KINDS: ['test/trouble.js', 'examples/squares.js'].map((file) => join(root, 'services/batch', file)).join(),
     BATCH_MAX_ATTEMPTS: '1',
     BATCH_SWEEP_MS: '100',
   };
@@ -72,6 +74,7 @@ async function openJobs(t: Test) {
       return { code, text: lines.join('\n') };
     },
     url,
+    home,
     service,
     async insert(spec: object): Promise<string> {
       const [row] = await sql`insert into tidemark.jobs (kind, spec, role)
@@ -114,6 +117,27 @@ t.test('lists, shows, watches, pauses, resumes, retries and cancels jobs', async
 
   const env = { TIDEMARK_URL: url, TIDEMARK_TOKEN: service, TIDEMARK_HOME: '/nowhere' };
   t.match(await jobs(`show ${good}`, env), { text: good }, 'the environment may name gateway and token');
+});
+
+t.test('the README of batch shows how a kind of one’s own is started, submitted and watched', async (t) => {
+  const { url, home } = await openJobs(t);
+  const readme = await readFile(join(root, 'services', 'batch', 'README.md'), 'utf8');
+  const [start, use, ...more] = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
+  t.equal(start, 'BATCH_KINDS=services/batch/examples/squares.js npm start\n', 'so are the services of this test');
+  t.same(more, []);
+  const here = (use as string)
+    .replaceAll('http://127.0.0.1:8080', url)
+    .replaceAll('./.tidemark/', `${home}/`)
+    .replaceAll('npx tidemark', `${process.execPath} packages/cli/dist/main.js`);
+  const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_HOME: home };
+  const { stdout } = await promisify(execFile)('bash', ['-euc', here], { cwd: root, env, timeout: 60_000 });
+  const lines = stdout.trim().split('\n');
+  t.match(lines.at(-2), /1,000 of 1,000 {2}succeeded/);
+  const items = JSON.parse(lines.at(-1) as string) as { index: number; value: number }[];
+  t.same(
+    items.map(({ index, value }) => [index, value]),
+    Array.from({ length: 10 }, (_, n) => [n, n * n]),
+  );
 });
 
 t.test('refuses what it cannot do, with the remedy', async (t) => {

@@ -24,8 +24,8 @@ export interface BatchServices {
 const DURABLE = { checkpoint_timeout: '1h', max_wal_size: '4GB' };
 const JOB_MS = 600_000;
 
-export async function startBatchServices(context: TrialContext, env: Env = {}): Promise<BatchServices> {
-  const stack = await context.ownStack({ durable: true, replica: false, postgresSettings: DURABLE });
+export async function startBatchServices(context: TrialContext, env: Env = {}, sql?: string): Promise<BatchServices> {
+  const stack = await context.ownStack({ durable: true, replica: false, postgresSettings: DURABLE }, sql);
   const id = randomBytes(4).toString('hex');
   const filesDir = join(tmpdir(), `tidemark-bench-batch-${id}`);
   context.cleanup(() => rm(filesDir, { recursive: true, force: true }));

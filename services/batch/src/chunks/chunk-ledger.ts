@@ -74,9 +74,9 @@ interface LostChunk {
   target: string | null;
 }
 
-/** A smaller change of the measured time of an item is not worth a write. */
+/** A smaller change of the measured time of an item is not worth a write, nor is any of items that fill their chunks. */
 const MIN_CHANGE = 0.25;
-const MIN_MEASURED_MS = 100;
+const MIN_MEASURED_MS = 1;
 
 export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;

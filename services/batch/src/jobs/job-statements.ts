@@ -40,11 +40,11 @@ export const jobStatements = {
       update tidemark.job_requests r set kind_version = coalesce(m.version, r.kind_version)
       from picked p join tidemark.jobs j on j.id = p.id left join mine m on m.name = j.kind
       where r.job_id = p.id
-      returning r.job_id, r.spec, r.claims, r.cursor
+      returning r.job_id, r.spec, r.claims, r.cursor, r.item_ms
     )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
     from request r where j.id = r.job_id
-    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
+    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor, r.item_ms`,
 
   /**
    * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: as for claim, $3: planned
@@ -63,7 +63,7 @@ export const jobStatements = {
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
       limit 1 for update of q skip locked)
-    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
+    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor, r.item_ms`,
 
   /**
    * Says what an unfinished job waits for: an instance that runs its kind and version, or a target that its chunks call. Such a

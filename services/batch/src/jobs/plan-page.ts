@@ -11,6 +11,8 @@ export interface PlannedItem {
 
 export interface ItemsPage {
   items: PlannedItem[];
+  /** Of all inputs as JSON. */
+  bytes: number;
   nextCursor: string | null;
 }
 
@@ -27,15 +29,30 @@ export async function planPage(
 ): Promise<ItemsPage> {
   const page = await kind.source(context, cursor, limit);
   if (total + page.inputs.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
-  const items = page.inputs.map((input, n) => ({ index: total + n, input: storable(input), attempts: 0 }));
-  return { items, nextCursor: page.cursor };
+  const items = page.inputs.map((input, n) => ({ index: total + n, input, attempts: 0 }));
+  const bytes = page.inputs.reduce<number>((sum, input) => sum + storableBytes(input), 0);
+  return { items, bytes, nextCursor: page.cursor };
 }
 
-function storable(input: unknown): unknown {
+function storableBytes(input: unknown): number {
   const checked = toStorable(input);
   if ('problem' in checked) throw errors.INVALID_INPUT({ problem: checked.problem });
-  return input;
+  return checked.json.length;
 }
+
+/** The cost of a chunk, some 10 ms of statements and messages, is small beside it, and a crash repeats no more than this. */
+const CHUNK_MS = 500;
+/** The first chunks measure the items. */
+const MAX_UNMEASURED_ITEMS = 16;
+
+/** @param itemMs measured ms of an item; null while none is done */
+export function chunkSize(itemMs: number | null, most: number): number {
+  if (itemMs === null) return Math.min(most, MAX_UNMEASURED_ITEMS);
+  return Math.max(1, Math.min(most, Math.floor(CHUNK_MS / itemMs)));
+}
+
+/** A chunk's row and its claim hold all its inputs. */
+const MAX_CHUNK_BYTES = 256 * 1024;
 
 /** A small job has smaller chunks, so that every thread has some. The items of a chunk have the same target. */
 export function cutChunks(
@@ -45,8 +62,10 @@ export function cutChunks(
   kind?: JobKind,
   spec?: unknown,
 ): PlannedChunk[] {
-  const { items, nextCursor } = page;
-  const size = nextCursor === null ? Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4)))) : most;
+  const { items, bytes, nextCursor } = page;
+  const fitting = Math.floor((MAX_CHUNK_BYTES * items.length) / Math.max(1, bytes));
+  const share = nextCursor === null ? Math.ceil(items.length / (threads * 4)) : most;
+  const size = Math.max(1, Math.min(most, share, fitting));
   return byTarget(kind, spec, items).flatMap((group) =>
     Array.from({ length: Math.ceil(group.items.length / size) }, (_, i) => ({
       items: group.items.slice(i * size, (i + 1) * size),

@@ -10,7 +10,7 @@ import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
-import { cutChunks, planPage } from './plan-page.ts';
+import { chunkSize, cutChunks, planPage } from './plan-page.ts';
 import { kindOf } from './read-spec.ts';
 
 export interface PlannerOptions {
@@ -37,6 +37,7 @@ interface ClaimedJob extends Row, JobIdentity {
   spec: unknown;
   total: number;
   cursor: string | null;
+  item_ms: number | null;
 }
 
 export interface Planner {
@@ -46,20 +47,21 @@ export interface Planner {
   planMore(job?: string): Promise<boolean>;
 }
 
-const MAX_PAGE = 1_000;
+const MAX_PAGE = 2_000;
 /** A page reads some rows and writes some; an instance that takes longer has died. */
 const PAGE_MS = 60_000;
 
 export function createPlanner(options: PlannerOptions): Planner {
   const { pool, kinds, registry, ledger, publish, observe, chunkItems, window } = options;
   const versions = JSON.stringify(kindVersions(kinds.values()));
-  const limit = Math.min(MAX_PAGE, chunkItems * window * 2);
 
   async function plan(job: ClaimedJob): Promise<void> {
     const startedAt = performance.now();
     const { id, cursor, total, spec } = job;
     const identity = identityOf(job, options.roles);
     const kind = kindOf(kinds, job.kind, spec);
+    const size = chunkSize(job.item_ms, chunkItems);
+    const limit = Math.min(MAX_PAGE, size * window * 2);
     const from = { cursor, total, limit, maxItems: options.maxItems };
     const page = await planPage(
       kind,
@@ -69,7 +71,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(id, page.items.length);
-    const chunks = cutChunks(page, options.threads, chunkItems, kind, spec);
+    const chunks = cutChunks(page, options.threads, size, kind, spec);
     const queued = await ledger.plan(id, { chunks, cursor, nextCursor: page.nextCursor });
     if (!queued) return;
     const ms = performance.now() - startedAt;

@@ -2,7 +2,7 @@ import os from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
 import { workerSizes } from '../../src/config.ts';
-import { cutChunks } from '../../src/jobs/plan-page.ts';
+import { chunkSize, cutChunks } from '../../src/jobs/plan-page.ts';
 import { kindOf } from '../../src/jobs/read-spec.ts';
 import { loadKinds } from '../../src/kinds/load-kinds.ts';
 
@@ -16,7 +16,9 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
       fc.integer({ min: 1, max: 40 }),
       (count, threads, most) => {
         const items = Array.from({ length: count }, (_, i) => item(i));
-        const chunks = cutChunks({ items, nextCursor: null }, threads, most).map((chunk) => chunk.items);
+        const chunks = cutChunks({ items, bytes: 4 * count, nextCursor: null }, threads, most).map(
+          (chunk) => chunk.items,
+        );
         return (
           chunks.flat().every((x, i) => x === items[i]) &&
           chunks.flat().length === count &&
@@ -30,12 +32,26 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
 t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
   const sizes = (count: number, nextCursor: string | null = null) => {
     const items = Array.from({ length: count }, (_, i) => item(i));
-    return cutChunks({ items, nextCursor }, 4, 16).map((chunk) => chunk.items.length);
+    return cutChunks({ items, bytes: 4 * count, nextCursor }, 4, 16).map((chunk) => chunk.items.length);
   };
   t.same(sizes(4), [1, 1, 1, 1]);
   t.equal(sizes(40).length, 14);
   t.same(sizes(20, 'more'), [16, 4], 'more items follow');
   t.same(new Set(sizes(1_600)), new Set([16]));
+});
+
+t.test('a chunk has as many items as take half a second, and few while their time is not known', (t) => {
+  const sizes = [null, 0, 0.1, 20, 400, 60_000].map((ms) => chunkSize(ms, 500));
+  t.same(sizes, [16, 500, 500, 25, 1, 1]);
+  t.equal(chunkSize(null, 4), 4, 'never more than the configuration allows');
+  t.end();
+});
+
+t.test('a chunk of large inputs has fewer of them', (t) => {
+  const items = Array.from({ length: 1_000 }, (_, i) => item(i));
+  const chunks = cutChunks({ items, bytes: 64_000 * items.length, nextCursor: 'more' }, 2, 500);
+  t.same(new Set(chunks.map((chunk) => chunk.items.length)), new Set([4]));
+  t.end();
 });
 
 t.test('a spec that cannot be used says where and why', async (t) => {
