@@ -11,7 +11,7 @@ export interface PlannedItem {
 
 export interface ItemsPage {
   items: PlannedItem[];
-  /** Of all inputs as JSON. */
+  /** The size of all inputs as JSON. */
   bytes: number;
   nextCursor: string | null;
 }

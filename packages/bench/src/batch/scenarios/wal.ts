@@ -1,4 +1,4 @@
-/** What a job of many files that nobody watches writes: WAL, and messages of the relay. */
+/** A job of many files that nobody watches: the WAL that it writes, and the messages of the relay. */
 import { atMost, type Finding, none, type Trial } from '../../lab/trial.ts';
 import { until } from '../../measuring/waiting.ts';
 import { nameImages, storeImages } from '../image-files.ts';
