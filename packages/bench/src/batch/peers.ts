@@ -11,7 +11,7 @@ import { errors } from '../errors.ts';
 import type { TrialContext } from '../lab/trial.ts';
 import { until } from '../measuring/waiting.ts';
 import { request } from '../processes/request-reply.ts';
-import { stopChild } from '../processes/server.ts';
+import { ready, stopChild } from '../processes/server.ts';
 
 const run = promisify(execFile);
 const FOLDER = join(import.meta.dirname, '..', '..', 'peers');
@@ -49,7 +49,7 @@ export async function startPeer(
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   context.cleanup(() => stopChild(child));
-  await request(child, {});
+  await ready(child, name);
   return {
     async round(items) {
       const { ms, recorded } = await request<{ ms: number; recorded: number }>(child, { items }, ROUND_MS);

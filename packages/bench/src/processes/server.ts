@@ -41,29 +41,33 @@ export function forkModule(path: string, { env, execArgv = [], descriptors }: Pr
 
 export async function startServer(name: string, path: string, options?: ProcessOptions): Promise<ServerProcess> {
   const child = forkModule(path, options);
-  let timer: NodeJS.Timeout | undefined;
-  const ready = await new Promise<ChildMessage>((resolve) => {
-    timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });
-    child.once('message', (message) => resolve(message as ChildMessage));
-    child.once('error', (error) => resolve({ type: 'failed', message: error.message }));
-    child.once('exit', (code, signal) => resolve({ type: 'failed', message: `it ended with ${signal ?? code}` }));
-  });
-  clearTimeout(timer);
-  if (ready.type === 'failed') {
-    await stopChild(child);
-    throw errors.NOT_STARTED({ name, reason: ready.message });
-  }
+  const url = await ready(child, name);
   const pid = child.pid as number;
   const ended = once(child, 'exit').then(() => undefined);
   return {
     name,
     pid,
     ended,
-    url: ready.url,
+    url,
     usage: () => usageOf(pid),
     kill: () => end(child, () => child.kill('SIGKILL')),
     stop: () => stopChild(child),
   };
+}
+
+/** Resolves to the URL that the process reports. It is ended when it does not become ready in time. */
+export async function ready(child: ChildProcess, name: string): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const message = await new Promise<ChildMessage>((resolve) => {
+    timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });
+    child.once('message', (message) => resolve(message as ChildMessage));
+    child.once('error', (error) => resolve({ type: 'failed', message: error.message }));
+    child.once('exit', (code, signal) => resolve({ type: 'failed', message: `it ended with ${signal ?? code}` }));
+  });
+  clearTimeout(timer);
+  if (message.type !== 'failed') return message.url;
+  await stopChild(child);
+  throw errors.NOT_STARTED({ name, reason: message.message });
 }
 
 /** Every process of the benchmark ends when its IPC channel closes. */

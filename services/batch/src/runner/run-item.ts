@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { errors, isOwnError } from '../errors.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
@@ -54,23 +53,29 @@ function runOnMain(deps: RunItemDeps, kind: JobKind, identity: JobIdentity): Wor
   const { main, limits, databaseOf } = deps;
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(itemMs)]);
+    // AbortSignal.timeout() would keep a timer for each short item until its time limit.
+    const controller = new AbortController();
+    let stop: (reason: unknown) => void = () => {};
+    const stopped = new Promise<never>((_resolve, reject) => {
+      stop = (reason) => {
+        controller.abort(reason);
+        reject(reason);
+      };
+    });
+    const onAbort = () => stop(signal.reason);
+    const timer = setTimeout(() => stop(errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs })), itemMs);
+    signal.addEventListener('abort', onAbort);
     const admit = async () => {};
     const database = kind.usesDatabase ? databaseOf(identity) : undefined;
     const http = kind.usesHttp ? deps.http : undefined;
-    const running = runTask(kind, task, {
-      ...main,
-      database,
-      http,
-      limits: { ...limits, itemMs },
-      signal: stop,
-      admit,
-    });
-    // A kind that ignores its signal does not delay this.
-    const stopped = once(stop, 'abort').then(() => {
-      throw signal.aborted ? signal.reason : errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs });
-    });
-    return Promise.race([running, stopped]);
+    const environment = { ...main, database, http, limits: { ...limits, itemMs }, signal: controller.signal, admit };
+    try {
+      // A kind that ignores its signal does not delay this.
+      return await Promise.race([runTask(kind, task, environment), stopped]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
   };
 }
 

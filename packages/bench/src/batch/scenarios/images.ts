@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { atLeast, equal, type Finding, none, type Trial, type TrialContext } from '../../lab/trial.ts';
 import { median } from '../../measuring/statistics.ts';
 import { request } from '../../processes/request-reply.ts';
-import { forkModule, stopChild } from '../../processes/server.ts';
+import { forkModule, ready, stopChild } from '../../processes/server.ts';
 import type { BareRound } from '../bare-sharp-process.ts';
 import { nameImages, storeImages, widths } from '../image-files.ts';
 import { type BatchServices, startBatchServices } from '../services.ts';
@@ -41,7 +41,7 @@ async function run(context: TrialContext, kind: 'equal' | 'log-uniform'): Promis
     env: { MALLOC_ARENA_MAX: '2' },
   });
   context.cleanup(() => stopChild(child));
-  await request(child, {});
+  await ready(child, 'bare sharp');
   const bare = async (images: number) => {
     const round: BareRound = { paths: files.map(({ path }) => path), count: images, out, threads, width: WIDTH };
     return (images / (await request<{ ms: number }>(child, round, LOOP_MS)).ms) * 1_000;
