@@ -13,10 +13,10 @@ export interface ImageFile {
 
 const BASES = 12;
 
-/** Widths whose logarithms are at equal distances, 64 to 8,000 pixels, or all of one width. */
-export function widths(kind: 'equal' | 'log-uniform'): number[] {
+/** Widths whose logarithms are at equal distances, from 64 pixels, or all of one width. */
+export function widths(kind: 'equal' | 'log-uniform', most: number): number[] {
   return Array.from({ length: BASES }, (_, n) =>
-    kind === 'equal' ? 1_280 : Math.round(64 * (8_000 / 64) ** (n / (BASES - 1))),
+    kind === 'equal' ? Math.min(most, 1_280) : Math.round(64 * (most / 64) ** (n / (BASES - 1))),
   );
 }
 

@@ -10,7 +10,7 @@ import { noop } from './scenarios/noop.ts';
 import { startLatency } from './scenarios/start-latency.ts';
 import { wal } from './scenarios/wal.ts';
 
-export const scenarios: readonly Trial[] = [noop, startLatency, wal, images, imageSizes, memory, exportRows];
+const scenarios: readonly Trial[] = [noop, startLatency, wal, images, imageSizes, memory, exportRows];
 
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = scenarios.map(({ name }) => name);

@@ -15,6 +15,7 @@ const WIDTH = 320;
 const COUNT = { quick: 24, full: 10_000 };
 const ROUNDS = { quick: 1, full: 3 };
 const TARGET = { quick: 0, full: 0.9 };
+const MAX_WIDTH = { quick: 1_000, full: 8_000 };
 const LOOP_MS = 900_000;
 
 export const images = imagesOf('images', 'equal', '1,280-pixel JPEGs');
@@ -34,7 +35,7 @@ async function run(context: TrialContext, kind: 'equal' | 'log-uniform'): Promis
   const count = Number(process.env.BENCH_IMAGES ?? COUNT[mode]);
   const threads = availableParallelism();
   const services = await startBatchServices(context, { BATCH_THREADS: String(threads) });
-  const files = await storeImages(services.filesDir, widths(kind));
+  const files = await storeImages(services.filesDir, widths(kind, MAX_WIDTH[mode]));
   const out = await mkdtemp(join(tmpdir(), 'tidemark-bench-sharp-'));
   context.cleanup(() => rm(out, { recursive: true, force: true }));
   const child = forkModule(fileURLToPath(new URL('../bare-sharp-process.js', import.meta.url)), {

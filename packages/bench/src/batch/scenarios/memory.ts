@@ -18,7 +18,7 @@ export const memory: Trial = {
     const { mode } = context;
     const count = Number(process.env.BENCH_IMAGES ?? COUNT[mode]);
     const services = await startBatchServices(context);
-    const files = await storeImages(services.filesDir, widths('equal'));
+    const files = await storeImages(services.filesDir, widths('equal', 1_280));
     const peakOf = async (prefix: string, images: number) => {
       await nameImages(services, files, prefix, images);
       let peak = 0;
