@@ -76,6 +76,8 @@ export interface QueryOptions {
   acquireTimeoutMs?: number;
   /** Limit in ms; the connection is discarded after it. Default: the pool's, or under an identity its role's. */
   timeoutMs?: number;
+  /** The statement may change its session for later ones: the connection is reset before it is used again. */
+  resetAfter?: boolean;
   /** Called when the statement or transaction is answered, with the pool's name, the wait and the time. */
   timing?: (pool: string, waitMs: number, ms: number) => void;
 }

@@ -26,6 +26,7 @@ export { mayHideRows } from './read/hidden-rows.ts';
 export { PlanCache } from './read/plan-cache.ts';
 export { joinRows } from './read/primary-key-read.ts';
 export { planEstimate, planRead, type ReadOptions } from './read/read.ts';
+export { seesRequest } from './read/sees-request.ts';
 export { PLAIN_CAST } from './read/session-safe.ts';
 export type { AnswerRow } from './sql/answer-row.ts';
 export { LONG_ANSWER } from './sql/body.ts';

@@ -165,6 +165,21 @@ export const errors = {
       message: (p) => `the body is longer than ${p.maximum} bytes: ${p.bytes}`,
       hint: 'Nothing was done. Send it in several requests; operators may raise BODY_LIMIT_BYTES.',
     }),
+    BODY_UTF8: row({
+      status: 400,
+      message: 'the body is not valid UTF-8',
+      hint: 'Nothing was done. Encode the text as UTF-8; send bytes as application/octet-stream to a function with one bytea argument.',
+    }),
+    BODY_CHARSET: row<{ charset: string }>({
+      status: 415,
+      message: (p) => `unsupported charset "${p.charset.slice(0, 40)}" of the body`,
+      hint: 'Nothing was done. Send the body in UTF-8.',
+    }),
+    BODY_ENCODING: row<{ encoding: string }>({
+      status: 415,
+      message: (p) => `unsupported Content-Encoding "${p.encoding.slice(0, 40)}"`,
+      hint: 'Nothing was done. Send the body without compression.',
+    }),
     BODIES_READING: row<{ maximum: number }>({
       status: 503,
       message: (p) => `request bodies of ${p.maximum} bytes are being received already`,

@@ -16,6 +16,8 @@ export class Lease {
   /** A pipeline holds it: busy while it has pending reads, and never a leak. */
   shared = false;
   isFruitless = false;
+  /** The session is reset when the lease is given back. */
+  resetAfter = false;
   #isReported = false;
 
   constructor(connection: PooledConnection, holder: Holder, since: number, client?: Client) {

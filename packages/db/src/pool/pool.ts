@@ -23,6 +23,7 @@ import { Lease, longestLease } from './lease.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
+import { resetSession } from './reset-session.ts';
 
 const SWEEP_MS = 250;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
@@ -115,7 +116,12 @@ export class ConnectionPool implements Pool, LeaseSource {
     }
     this.#admission.left(lease.client?.key);
     if (connection.state === 'gone') return;
-    if (!this.isClosed && connection.isFresh && connection.prepared.wantsMeasure) {
+    if (lease.resetAfter) {
+      resetSession(connection).then(
+        () => this.#free(connection),
+        (error: Error) => connection.discard(error),
+      );
+    } else if (!this.isClosed && connection.isFresh && connection.prepared.wantsMeasure) {
       // It stays busy meanwhile. A rejection means that it was discarded, and the pool told.
       measurePrepared(connection).then(
         () => this.#free(connection),

@@ -21,7 +21,8 @@ export function runIdentityRead(
 ): Promise<IdentityRead> {
   const statement = transaction.statements[0]!;
   const stats = pool.statements.of(statement.text);
-  if (!statement.prepare || !stats.isPipelined(performance.now()))
+  // Other reads wait behind this one on a pipeline, which has no place for a reset.
+  if (!statement.prepare || options.resetAfter === true || !stats.isPipelined(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
   const { identity } = transaction;
   const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);

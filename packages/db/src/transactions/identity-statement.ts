@@ -5,8 +5,8 @@ import type { Identity } from '../types.ts';
 /** The next statement takes its snapshot later, so this xmin is a lower bound of its own. */
 export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 
-/** Postgres's own settings that an identity may set: they change how names and times read, and no rights. */
-const PLAIN_SETTINGS = new Set(['search_path', 'TimeZone']);
+/** Settings that change rights, or that the transaction sets itself. Others may come from ALTER ROLE … SET. */
+const REFUSED_SETTINGS = /^(role|session_authorization|row_security|statement_timeout|(default_)?transaction_\w+)$/i;
 
 /** The text depends only on the number of settings, so it is prepared once. `timeoutMs` is that of the transaction. */
 export function identityStatement(identity: Identity, extra = '', timeoutMs?: number): EncodedStatement {
@@ -55,8 +55,7 @@ function identityParams({ claims, role, settings }: Identity): string[] {
   const params = [claims, role];
   if (settings === undefined) return params;
   for (const name in settings) {
-    // A name without a dot is one of Postgres's own settings, such as `role`.
-    if (!name.includes('.') && !PLAIN_SETTINGS.has(name)) throw errors.SETTING_REFUSED({ name });
+    if (REFUSED_SETTINGS.test(name)) throw errors.SETTING_REFUSED({ name });
     params.push(name, settings[name] as string);
   }
   return params;

@@ -55,6 +55,7 @@ async function runOnce(
   const timeoutMs = pool.statementLimit(transaction.identity.role, options.timeoutMs);
   const began = performance.now();
   const lease = await acquireFor(pool, transaction, options);
+  lease.resetAfter = options.resetAfter === true;
   const waitMs = lease.since - began;
   const progress = { isEnding: false };
   const { client } = options;

@@ -62,6 +62,7 @@ export async function runTransaction<T>(
   const began = performance.now();
   const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
   lease.trace = trace;
+  lease.resetAfter = options.resetAfter === true;
   const { identity, client } = options;
   const timeoutMs = pool.statementLimit(identity?.role, options.timeoutMs);
   const course: Course = { timeoutMs, isEnding: false, committing: false, watch: undefined };

@@ -29,8 +29,9 @@ export function chooseRoutine(
   if (fitting.length === 1) return fitting[0] as Routine;
   if (fitting.length > 1) throw ambiguousFunction(fitting);
   // A function with one unnamed argument takes the whole body.
-  const whole = contentType === null ? undefined : candidates.find((routine) => takesBody(routine, contentType));
-  if (whole) return whole;
+  const whole = contentType === null ? [] : candidates.filter((routine) => takesBody(routine, contentType));
+  if (whole.length > 1) throw ambiguousFunction(whole);
+  if (whole[0]) return whole[0];
   throw unknownFunction(catalog, schema, name, given);
 }
 

@@ -115,6 +115,8 @@ export interface Routine {
   /** Columns of the result: RETURNS TABLE, OUT arguments, a composite type or a relation. Null for a scalar. */
   readonly resultColumns: readonly string[] | null;
   readonly resultRelation: RelationRef | null;
+  /** `create function … set statement_timeout`, which Postgres itself applies only to statements that begin later. */
+  readonly timeoutMs: number | null;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly comment: string | null;
 }
@@ -136,6 +138,16 @@ export interface Catalog {
   /** Types that a request may cast to: built-in types of values, and the types of the exposed schemas. */
   types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;
+  /** Something in the database can leave settings, locks or temporary tables in its session. */
+  readonly changesSession: boolean;
+  readonly requestReaders: {
+    /** By refKey: relations whose policies or definitions may read the headers, method, path or cookies of the request. */
+    readonly relations: ReadonlySet<string>;
+    /** Some function may. */
+    readonly byFunction: boolean;
+  };
+  /** ALTER ROLE … SET, which SET ROLE does not apply. */
+  readonly roleSettings: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
 export const refKey = (ref: RelationRef): string => `${ref.schema}\u0000${ref.name}`;

@@ -3,7 +3,7 @@
  * constraint, a column or a junction table.
  */
 import type { Embed } from '@tidemark/query';
-import { type Catalog, type Relation, type Relationship, refKey } from './catalog.ts';
+import { type Catalog, type Relation, type RelationRef, type Relationship, refKey } from './catalog.ts';
 import { ambiguousRelationship, unknownRelationship } from './suggestions.ts';
 
 export function findRelationship(catalog: Catalog, parent: Relation, embed: Embed): Relationship {
@@ -11,13 +11,32 @@ export function findRelationship(catalog: Catalog, parent: Relation, embed: Embe
   const all = catalog.relationships(parent).filter((r) => r.to.schema === parent.schema || r.kind === 'computed');
   const computed = all.find((r) => r.kind === 'computed' && r.function.name === embed.name);
   if (computed && embed.hint === null) return computed;
-  const found = all.filter((r) => r.kind !== 'computed' && matches(r, embed));
+  const found = withoutViews(
+    catalog,
+    embed,
+    all.filter((r) => r.kind !== 'computed' && matches(r, embed)),
+  );
   if (found.length === 1) return found[0] as Relationship;
   if (found.length > 1) {
     throw ambiguousRelationship({ parent: parent.name, child: embed.name }, found, hintFor);
   }
   const { name: child, hint } = embed;
   throw unknownRelationship({ parent: parent.name, child, schema: parent.schema, hint }, all);
+}
+
+/** A view that shows a key does not make the key ambiguous: it counts where the request names it. */
+function withoutViews(
+  catalog: Catalog,
+  { name, hint }: Embed,
+  found: readonly Relationship[],
+): readonly Relationship[] {
+  if (found.length < 2) return found;
+  const isView = (ref: RelationRef) => /view/.test(catalog.relation(ref.schema, ref.name)?.kind ?? '');
+  const tables = found.filter((relationship) => {
+    if (relationship.to.name !== name && isView(relationship.to)) return false;
+    return relationship.kind !== 'junction' || relationship.junction.name === hint || !isView(relationship.junction);
+  });
+  return tables.length > 0 ? tables : found;
 }
 
 function matches(relationship: Relationship, embed: Embed): boolean {

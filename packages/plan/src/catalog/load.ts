@@ -11,6 +11,7 @@ import {
   refKey,
 } from './catalog.ts';
 import { type ForeignKeyRow, findRelationships, type RowFunction } from './relationships.ts';
+import { CHANGES_SESSION, REQUEST_READERS, ROLE_SETTINGS } from './session-statements.ts';
 import * as statements from './statements.ts';
 import { readViewColumns, type TableKey, type ViewColumns } from './view-columns.ts';
 
@@ -27,18 +28,33 @@ let version = 0;
 
 export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
-  const [relationRows, keyRows, views, routineRows, roleRows, zoneRows, typeRows, hidingRows, shadows] =
-    await Promise.all([
-      pool.query<RelationRow>(statements.RELATIONS, exposed),
-      pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
-      readViewColumns(pool, schemas),
-      pool.query<RoutineRow>(statements.ROUTINES, exposed),
-      pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
-      pool.query<{ name: string }>(statements.TIME_ZONES),
-      pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
-      pool.query<HidingRow>(statements.HIDING, exposed),
-      pool.query<{ shadowed: boolean }>(statements.SHADOWED),
-    ]);
+  const [
+    relationRows,
+    keyRows,
+    views,
+    routineRows,
+    roleRows,
+    zoneRows,
+    typeRows,
+    hidingRows,
+    shadows,
+    changes,
+    readers,
+    settings,
+  ] = await Promise.all([
+    pool.query<RelationRow>(statements.RELATIONS, exposed),
+    pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
+    readViewColumns(pool, schemas),
+    pool.query<RoutineRow>(statements.ROUTINES, exposed),
+    pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
+    pool.query<{ name: string }>(statements.TIME_ZONES),
+    pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
+    pool.query<HidingRow>(statements.HIDING, exposed),
+    pool.query<{ shadowed: boolean }>(statements.SHADOWED),
+    pool.query<{ changes: boolean }>(CHANGES_SESSION),
+    pool.query<RelationRef & { by_function: boolean }>(REQUEST_READERS),
+    pool.query<{ role: string; name: string; value: string }>(ROLE_SETTINGS),
+  ]);
 
   const computed = computedColumns(routineRows);
   const visible = visibleTo(hidingRows);
@@ -84,8 +100,24 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     bypassing: new Set(roleRows.filter((row) => row.bypasses).map((row) => row.name)),
     roles: new Set(roleRows.map((row) => row.name)),
     types: new Set(typeRows.map((row) => row.name)),
+    changesSession: changes[0]?.changes !== false,
+    requestReaders: {
+      relations: new Set(readers.filter(({ name }) => name !== '').map(refKey)),
+      byFunction: readers.some((row) => row.by_function),
+    },
+    roleSettings: settingsByRole(settings),
     timeZones: new Set(zoneRows.map((row) => row.name)),
   };
+}
+
+function settingsByRole(rows: readonly { role: string; name: string; value: string }[]) {
+  const byRole = new Map<string, Record<string, string>>();
+  for (const { role, name, value } of rows) {
+    const settings = byRole.get(role) ?? {};
+    settings[name] = value;
+    byRole.set(role, settings);
+  }
+  return byRole;
 }
 
 interface RelationRow {
@@ -200,6 +232,7 @@ interface RoutineRow {
   relation_schema: string | null;
   relation_name: string | null;
   rows_estimate: number;
+  timeout_ms: number | null;
   takes_row_of: RelationRef | null;
 }
 
@@ -215,6 +248,7 @@ function toRoutine(row: RoutineRow): Routine {
     returnsVoid: row.returns_void,
     resultColumns: row.composite_columns ?? row.out_columns,
     resultRelation,
+    timeoutMs: row.timeout_ms,
     volatility: VOLATILITIES[row.volatility],
     comment: row.comment,
   });

@@ -129,6 +129,9 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
          where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
        rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
        p.prorows as rows_estimate,
+       (select case when setting ~ '^statement_timeout=[0-9]+$' then substr(setting, 19)::int
+                    else (extract(epoch from substr(setting, 19)::interval) * 1000)::int end
+          from unnest(p.proconfig) setting where setting ~ '^statement_timeout=[0-9]+ *(us|ms|s|min|h|d)?$') as timeout_ms,
        (select json_build_object('schema', an.nspname, 'name', ac.relname)
           from pg_type at join pg_class ac on ac.oid = at.typrelid and ac.relkind in ('r','v','m','f','p')
           join pg_namespace an on an.oid = ac.relnamespace
@@ -197,4 +200,4 @@ select md5(concat_ws(',',
   (select max(xmin::text::int8) from pg_enum where oid >= 16384), (select max(xmin::text::int8) from pg_rewrite where oid >= 16384),
   (select max(xmin::text::int8) from pg_policy where oid >= 16384), (select count(*) from pg_policy where oid >= 16384),
   (select max(xmin::text::int8) from pg_trigger where oid >= 16384), (select count(*) from pg_trigger where oid >= 16384), (select max(xmin::text::int8) from pg_attrdef where oid >= 16384),
-  (select count(*) from pg_roles), (select string_agg(rolname, ',' order by rolname) from pg_roles where rolsuper or rolbypassrls), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;
+  (select count(*) from pg_roles), (select string_agg(concat_ws(' ', setrole, setdatabase, setconfig::text), ',' order by setrole, setdatabase) from pg_db_role_setting), (select string_agg(rolname, ',' order by rolname) from pg_roles where rolsuper or rolbypassrls), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;

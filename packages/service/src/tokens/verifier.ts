@@ -1,4 +1,5 @@
 /** The server chooses the algorithm, never the token (RFC 8725 §3.1); see keys.ts. */
+import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import { authErrors } from '../errors.ts';
 import { createKeys, type KeyOptions } from './keys.ts';
@@ -59,7 +60,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       throw authErrors.TOKEN_INVALID({ reason: `it is longer than ${MAX_TOKEN_LENGTH} characters` });
     }
     const { payload, generation } = await keys.verify(token);
-    const verified = asVerified(payload, roles, options);
+    const verified = asVerified(payload, claimsTextOf(token), roles, options);
     // The keys were replaced during the verification: the result is valid, but it is not cached.
     if (generation === keys.generation()) cache.set(token, verified);
     return verified;
@@ -74,6 +75,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 
 function asVerified(
   claims: Record<string, unknown>,
+  claimsText: string,
   roles: ReadonlySet<string>,
   { defaultRole, clockSkewS = 0 }: TokenVerifierOptions,
 ): VerifiedToken {
@@ -88,18 +90,36 @@ function asVerified(
   return Object.freeze({
     role,
     claims: Object.freeze(claims),
-    claimsText: JSON.stringify(claims, exactNumbers),
+    claimsText,
     ...(typeof claims.exp === 'number' ? { expires: claims.exp + clockSkewS } : {}),
   });
 }
 
-/** JSON.parse may have rounded a number: the tenants 9007199254740993 and 9007199254740992 would be the same. */
-function exactNumbers(name: string, value: unknown): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
-  if (Number.isFinite(value) && !Number.isInteger(value)) return value;
-  throw authErrors.TOKEN_INVALID({
-    reason: `the claim "${name}" is a number beyond ±9007199254740991, which is not exact in JSON; its issuer has to send text`,
-  });
+/**
+ * The claims as they were signed, for Postgres, so that no number loses digits. Other readers parse them: a number that
+ * they would round is refused, because the tenants 9007199254740993 and 9007199254740992 would be the same.
+ */
+function claimsTextOf(token: string): string {
+  const bytes = Buffer.from(token.split('.', 2)[1] ?? '', 'base64url');
+  if (!isUtf8(bytes)) throw authErrors.TOKEN_INVALID({ reason: 'its claims are not UTF-8' });
+  const text = bytes.toString();
+  for (const [token] of text.matchAll(STRINGS_AND_NUMBERS)) {
+    if (token.startsWith('"') || isExact(token)) continue;
+    throw authErrors.TOKEN_INVALID({
+      reason: `its claims have the number ${token.slice(0, 40)}, which is not exact in JSON; its issuer has to send text`,
+    });
+  }
+  return text;
+}
+
+const STRINGS_AND_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+/** A double keeps 15 decimal digits. */
+const MAX_EXACT_DIGITS = 15;
+
+function isExact(token: string): boolean {
+  const number = Number(token);
+  if (!Number.isFinite(number) || (Number.isInteger(number) && !Number.isSafeInteger(number))) return false;
+  return token.length <= MAX_EXACT_DIGITS || String(number) === token;
 }
 
 export interface TokenHeaders {

@@ -11,7 +11,14 @@ import {
   returnsScalars,
   type WriteRow,
 } from '@tidemark/plan';
-import { contentRange, type Preferences, type Query, type RowsMedia, rangeStatus } from '@tidemark/query';
+import {
+  assertSatisfiable,
+  contentRange,
+  type Preferences,
+  type Query,
+  type RowsMedia,
+  rangeStatus,
+} from '@tidemark/query';
 import { errors, postgrest } from '../errors.ts';
 import { isObject, type StoredReply, storedReply } from '../reply/stored-reply.ts';
 import type { PlannedWrite } from './planned-write.ts';
@@ -51,7 +58,7 @@ export class FunctionCall implements PlannedWrite {
     this.#maximum = handling === 'strict' ? maxAffected : null;
     if (this.#maximum !== null && !routine.returnsSet) throw postgrest.PGRST128({ name: routine.name });
     this.#oneRow = isObject(this.#media) && (routine.returnsSet || !returnsScalars(routine));
-    this.mustCheck = this.#oneRow || this.#maximum !== null;
+    this.mustCheck = this.#oneRow || this.#maximum !== null || (parts.exactCount && query.offset > 0);
     this.returnsBytes = answersBytes(routine, media);
   }
 
@@ -70,21 +77,27 @@ export class FunctionCall implements PlannedWrite {
     if (this.#maximum !== null && rows > this.#maximum) {
       throw postgrest.PGRST124({ affected: rows, maximum: this.#maximum });
     }
+    // Before COMMIT: the offset is an error of the request, which must not have changed anything.
+    if (this.#parts.routine.returnsSet) assertSatisfiable(this.#parts.query.offset, numberOf(row.total));
     if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
   }
 
   reply(row: WriteRow): StoredReply {
     const { routine, query, preferences } = this.#parts;
     const rows = Number(row.rows);
-    const total = row.total === null ? null : Number(row.total);
+    const total = numberOf(row.total);
     const status = routine.returnsSet ? rangeStatus(rows, total) : 200;
     return storedReply({
       status: routine.returnsVoid ? 204 : status,
       media: this.#media,
       body: routine.returnsVoid ? null : row.body,
-      headers: routine.returnsSet ? { 'content-range': contentRange(query.offset, rows, total) } : {},
+      headers: routine.returnsVoid
+        ? {}
+        : { 'content-range': contentRange(routine.returnsSet ? query.offset : 0, rows, total) },
       preferences,
       settings: row,
     });
   }
 }
+
+const numberOf = (text: string | null): number | null => (text === null ? null : Number(text));

@@ -1,31 +1,60 @@
 /** The settings of a transaction for a request. They have PostgREST's names, so that policies and functions for PostgREST work. */
 import { type Identity, searchPath } from '@tidemark/db';
+import type { Catalog } from '@tidemark/plan';
 import type { FastifyRequest } from 'fastify';
 
+export interface IdentityScope {
+  readonly schema: string;
+  /** With it, the settings of the role apply. */
+  readonly catalog?: Catalog;
+  /** Prefer: timezone. */
+  readonly timezone?: string | null;
+}
+
 /** The identity of reads has no headers, which would make that of each request unique. */
-export function readIdentity(request: FastifyRequest, schema: string): Identity {
+export function readIdentity(request: FastifyRequest, scope: IdentityScope): Identity {
   const { role, claims, reading } = request.caller;
-  const known = reading.get(schema);
+  const key = `${scope.catalog?.version ?? ''} ${scope.timezone ?? ''} ${scope.schema}`;
+  const known = reading.get(key);
   if (known) return known;
-  const identity = Object.freeze({ role, claims, settings: Object.freeze({ search_path: searchPath(schema) }) });
-  reading.set(schema, identity);
+  const identity = Object.freeze({ role, claims, settings: Object.freeze(ownSettings(role, scope)) });
+  if (reading.size >= MAX_SCOPES) reading.clear();
+  reading.set(key, identity);
   return identity;
 }
 
-export function fullIdentity(request: FastifyRequest, schema: string): Identity {
+/** Schemas and time zones of one caller whose identities are kept. */
+const MAX_SCOPES = 16;
+
+export function fullIdentity(request: FastifyRequest, scope: IdentityScope): Identity {
   const { role, claims } = request.caller;
   const { authorization: _authorization, apikey: _apikey, cookie, ...headers } = request.headers;
   return {
     role,
     claims,
     settings: {
-      search_path: searchPath(schema),
+      ...ownSettings(role, scope),
       'request.method': request.method,
       'request.path': request.url.split('?', 1)[0] ?? '/',
       'request.headers': JSON.stringify(headers),
       'request.cookies': JSON.stringify(parseCookies(cookie)),
     },
   };
+}
+
+function ownSettings(role: string, { catalog, schema, timezone = null }: IdentityScope): Record<string, string> {
+  const ofRole = catalog?.roleSettings.get(role);
+  if (ofRole === undefined && timezone === null) return { search_path: searchPath(schema) };
+  const { TimeZone: ownZone, ...others } = zoneApart(ofRole ?? {});
+  const zone = timezone ?? ownZone;
+  return { search_path: searchPath(schema), ...others, ...(zone !== undefined && { TimeZone: zone }) };
+}
+
+/** Names of settings are not case-sensitive. */
+function zoneApart(settings: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [name.toLowerCase() === 'timezone' ? 'TimeZone' : name, value]),
+  );
 }
 
 function parseCookies(header: string | undefined): Record<string, string> {

@@ -41,3 +41,8 @@ export function bodyOf({ body }: FastifyRequest): string {
 export function contentTypeOf(request: FastifyRequest): string {
   return (request.headers['content-type'] ?? 'application/json').toLowerCase();
 }
+
+/** One text for the values of headers. No header has the character that stands for an absent one. */
+export function headersText(...values: readonly (string | readonly string[] | undefined)[]): string {
+  return values.map((value) => (value === undefined ? '\u0001' : String(value))).join('\0');
+}

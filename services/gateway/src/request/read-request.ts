@@ -1,4 +1,4 @@
-import { checkEmbedRows, findRelation } from '@tidemark/plan';
+import { checkEmbedRows, findRelation, seesRequest } from '@tidemark/plan';
 import {
   intersectRanges,
   type PlanMedia,
@@ -12,7 +12,7 @@ import type { RouteContext } from '../context.ts';
 import { exportOf } from './export-request.ts';
 import { readIdentity } from './identity-settings.ts';
 import { ROWS_MEDIA } from './media.ts';
-import { embedLimits, preferencesOf, rangeOf, rawSearch } from './parse.ts';
+import { embedLimits, headersText, preferencesOf, rangeOf, rawSearch } from './parse.ts';
 import { locationOf, type ReadRequest, requestKey } from './read-requests.ts';
 import { schemaOf } from './schema.ts';
 
@@ -27,7 +27,7 @@ export function readRequestOf(
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const { accept, prefer, range, 'range-unit': unit } = request.headers;
-  const text = `${schema}\0${request.raw.url}\0${accept}\0${prefer}\0${range}\0${unit}`;
+  const text = `${schema}\0${request.raw.url}\0${headersText(accept, prefer as string | undefined, range, unit as string | undefined)}`;
   const known = readRequests.get(text, catalog);
   if (known) return known;
   const media = plan?.for ?? (selectMediaType(accept, ROWS_MEDIA) as RowsMedia);
@@ -37,12 +37,13 @@ export function readRequestOf(
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
   checkEmbedRows(catalog, relation, query, embedLimits(config));
-  const { settings } = readIdentity(request, schema);
+  const { timezone } = preferences;
+  const { settings } = readIdentity(request, { catalog, schema, timezone });
   const read: ReadRequest = {
     catalog,
     schema,
     media,
-    preferences: { count: preferences.count, handling: preferences.handling },
+    preferences: { count: preferences.count, handling: preferences.handling, timezone },
     relation,
     query,
     exported: exportOf(media, preferences, query, config.DB_MAX_ROWS),
@@ -50,6 +51,7 @@ export function readRequestOf(
     key: requestKey(catalog, schema, relation, query, media, preferences.count, settings),
     keyOfRole: new Map(),
     reads: undefined,
+    seesRequest: seesRequest(catalog, relation, query),
   };
   readRequests.add(text, read);
   return read;

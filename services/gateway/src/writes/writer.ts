@@ -27,6 +27,8 @@ import { type IdempotencySweeper, startIdempotencySweeper } from './idempotency/
 export interface WriteOptions extends Asked {
   identity: Identity;
   rollback: boolean;
+  /** The statement may change its session. */
+  resetAfter: boolean;
   idempotent: IdempotentRequest | undefined;
 }
 

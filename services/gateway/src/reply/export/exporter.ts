@@ -14,6 +14,8 @@ export interface ExportLimits {
 }
 
 export interface Export {
+  /** The statement may change its session. */
+  readonly resetAfter?: boolean;
   request: ExportRequest;
   statement: Statement;
   identity: Identity;
@@ -41,7 +43,10 @@ export class Exporter {
     return this.#db.streams.stats();
   }
 
-  async send(reply: FastifyReply, { request, statement, identity, tidemark, route, values, client }: Export) {
+  async send(
+    reply: FastifyReply,
+    { request, statement, identity, tidemark, route, values, client, resetAfter }: Export,
+  ) {
     const { max, stallMs, timeouts } = this.#limits;
     const timeoutMs = timeouts.get(identity.role) ?? timeouts.get('*');
     if (this.active >= max) {
@@ -65,6 +70,7 @@ export class Exporter {
         stallMs,
         signal: gone.signal,
         client,
+        resetAfter: resetAfter === true,
         holder: { route },
         format: request.format,
         nullsStripped: request.nullsStripped,

@@ -20,7 +20,7 @@ async function remove(context: FileContext, request: FastifyRequest, reply: Fast
     ? { text: registryStatements.removeById, params: [name] }
     : { text: registryStatements.removeByPath, params: [name, bucketOfQuery(request.query) ?? null] };
   const { results, tidemark } = await context.db.write({
-    identity: fullIdentity(request, 'tidemark'),
+    identity: fullIdentity(request, { schema: 'tidemark' }),
     statements: [statement],
     ...askedBy(request, { holder: { route: 'DELETE /api/v1/files/*' } }),
   });

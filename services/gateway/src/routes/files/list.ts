@@ -37,7 +37,7 @@ export function registerFileList(app: BaseApp, context: FileContext): void {
     const tidemark = request.query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
     const { text, params } = listStatement({ prefix, bucket, after, afterBucket, limit });
     const { rows, ...read } = await context.db.read<{ file: FileFacts }>({
-      identity: readIdentity(request, 'tidemark'),
+      identity: readIdentity(request, { schema: 'tidemark' }),
       statement: { text: `select row_to_json("_f") as file from (${text}) as "_f"`, params },
       ...askedBy(request, { holder: { route: 'GET /api/v1/files' } }),
       ...(tidemark === undefined ? {} : { tidemark }),

@@ -18,7 +18,7 @@ export function registerFileSign(app: BaseApp, context: FileContext): void {
 /** A caller who may see a file may share it, as it could share the bytes. The URL works only while the signer may see the file. */
 async function sign(context: FileContext, request: FastifyRequest, reply: FastifyReply, id: string) {
   const seconds = expiresIn(bodyOf(request), context.config.FILES_SIGNED_URL_MAX_S);
-  const identity = readIdentity(request, 'tidemark');
+  const identity = readIdentity(request, { schema: 'tidemark' });
   const file = await context.files.registry.find(identity, id);
   if (!file) throw fileRequestErrors.NOT_FOUND({ file: id });
   const expires = Math.floor(Date.now() / 1_000) + seconds;

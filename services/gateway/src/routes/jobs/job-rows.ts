@@ -30,7 +30,7 @@ export async function readJobs(context: RouteContext, request: FastifyRequest, s
 export function readRows<R extends object>(context: RouteContext, request: FastifyRequest, statement: Statement) {
   const tidemark = request.headers.tidemark;
   return context.db.read<R>({
-    identity: readIdentity(request, 'tidemark'),
+    identity: readIdentity(request, { schema: 'tidemark' }),
     statement,
     ...askedBy(request, { holder: { route: `${request.method} ${request.routeOptions.url}` } }),
     ...(typeof tidemark === 'string' && tidemark !== '' ? { tidemark } : {}),
@@ -46,7 +46,7 @@ export async function changeJob(
   if (!request.caller.authenticated) throw authErrors.REQUIRED();
   const { results, tidemark } = await context.db
     .write({
-      identity: fullIdentity(request, 'tidemark'),
+      identity: fullIdentity(request, { schema: 'tidemark' }),
       statements: [{ text: jobsSql(call.sql), params: call.params }],
       ...askedBy(request, { holder: { route: `${request.method} ${request.routeOptions.url}` } }),
     })

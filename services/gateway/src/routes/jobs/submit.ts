@@ -43,7 +43,7 @@ export async function checkKind(
   } catch {
     // The primary decides: a replica may not have replayed the registration of a kind, or of its new version.
     const { results } = await context.db.write({
-      identity: fullIdentity(request, 'tidemark'),
+      identity: fullIdentity(request, { schema: 'tidemark' }),
       statements: [statement],
       ...askedBy(request, { holder: { route: `POST ${request.routeOptions.url}` } }),
     });

@@ -71,7 +71,10 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
     preferences: appliedTo(isGet, preferences),
     limits: embedLimits(config),
   });
-  const identity = fullIdentity(request, schema);
+  const { timezone } = preferences;
+  const identity = fullIdentity(request, { catalog, schema, timezone });
+  const resetAfter = catalog.changesSession;
+  const { timeoutMs } = routine;
   const tidemark = tidemarkOf(request, query);
   const holder = { route: `${request.method} /rest/v1/rpc/:function` };
 
@@ -87,6 +90,7 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
       tidemark,
       route: 'GET /rest/v1/rpc/:function',
       values: returnsScalars(routine),
+      resetAfter,
       client: clientOf(request),
     });
   }
@@ -109,6 +113,8 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
     const { rows, ...read } = await db.read<WriteRow>({
       identity,
       statement: call.statement(),
+      resetAfter,
+      ...(timeoutMs !== null && { timeoutMs }),
       ...asked,
       ...(tidemark ? { tidemark } : {}),
     });
@@ -116,11 +122,13 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
     call.check(row);
     return send(reply, call, { reply: call.reply(row), ...read });
   }
-  const content = [search, contentTypeOf(request), body, accept, String(prefer)];
+  const content = [search, contentTypeOf(request), body, accept, prefer?.toString()];
   const written = await writer.write(call, {
     ...asked,
     identity,
     rollback: preferences.tx === 'rollback',
+    resetAfter,
+    ...(timeoutMs !== null && { timeoutMs }),
     idempotent: idempotentRequest(key, identity, `POST /rest/v1/rpc/${schema}.${routine.name}`, content),
   });
   return send(reply, call, written);

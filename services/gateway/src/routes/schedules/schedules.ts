@@ -121,7 +121,7 @@ async function change(
   if (!request.caller.authenticated) throw authErrors.REQUIRED();
   const { results, tidemark } = await context.db
     .write({
-      identity: fullIdentity(request, 'tidemark'),
+      identity: fullIdentity(request, { schema: 'tidemark' }),
       statements: [{ text, params }],
       ...askedBy(request, { holder: { route: `${request.method} ${request.routeOptions.url}` } }),
     })

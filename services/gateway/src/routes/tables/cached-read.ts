@@ -50,6 +50,7 @@ function keyFor({ key, keyOfRole }: ReadRequest, role: string): string {
 
 function readsOf({ cache }: RouteContext, read: ReadRequest) {
   if (!cache) return 'there is no cache';
+  if (read.seesRequest) return 'it reads the request';
   const { count } = read.preferences;
   if (count === 'planned' || count === 'estimated') return 'the total comes from another statement';
   const generation = cache.generation();

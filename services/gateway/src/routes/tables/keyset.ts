@@ -18,6 +18,7 @@ export async function readKeysetPage({ db, config }: RouteContext, { request, re
   const options = { media, exactCount: count !== null, maxRows: config.DB_MAX_ROWS };
   const result = await db.read<KeysetRow>({
     identity,
+    resetAfter: catalog.changesSession,
     statement: planKeyset({ catalog, relation, query, order, after }, options),
     ...askedBy(request, { holder: { route: 'GET /rest/v1/:table' } }),
     ...(asked ? { tidemark: asked } : {}),

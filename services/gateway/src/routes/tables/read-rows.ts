@@ -37,9 +37,11 @@ export async function readRows(
   client?: Client,
 ): Promise<Filled<CachedAnswer>> {
   const { db } = context;
+  const statement = readStatement(context, read, identity.role, guard);
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
-    statement: readStatement(context, read, identity.role, guard),
+    statement,
+    resetAfter: read.catalog.changesSession && statement.sessionSafe !== true,
     ...askedBy(request, ASKED, client),
     ...(asked ? { tidemark: asked } : {}),
   });

@@ -9,7 +9,7 @@ import { TABLE_ROUTE } from '../../http/fast-path/raw-request.ts';
 import { recordReplies } from '../../http/fast-path/record.ts';
 import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
 import { clientOf } from '../../request/client.ts';
-import { readIdentity } from '../../request/identity-settings.ts';
+import { fullIdentity, readIdentity } from '../../request/identity-settings.ts';
 import { ROWS_MEDIA } from '../../request/media.ts';
 import { tidemarkOf } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
@@ -36,7 +36,8 @@ function readTable(context: RouteContext, request: TableRequest, reply: FastifyR
   const plan = askedPlan(request.headers.accept, ROWS_MEDIA, config, request.caller.role);
   const read = readRequestOf(context, request, reply, plan);
   const { catalog, relation, query, exported } = read;
-  const identity = readIdentity(request, read.schema);
+  const scope = { catalog, schema: read.schema, timezone: read.preferences.timezone };
+  const identity = read.seesRequest ? fullIdentity(request, scope) : readIdentity(request, scope);
   if (plan) {
     return sendPlan(db, request, reply, {
       media: plan,
@@ -52,7 +53,8 @@ function readTable(context: RouteContext, request: TableRequest, reply: FastifyR
     const statement = planExport(catalog, relation, query);
     const { route } = ASKED.holder;
     const client = clientOf(request);
-    return exporter.send(reply, { request: exported, statement, identity, tidemark: asked, route, client });
+    const resetAfter = catalog.changesSession;
+    return exporter.send(reply, { request: exported, statement, identity, tidemark: asked, route, client, resetAfter });
   }
   const reading = { request, reply, read, identity, asked };
   return query.after === null ? readCached(context, reading) : readKeysetPage(context, reading);

@@ -13,7 +13,7 @@ import { clientOf } from '../../request/client.ts';
 import { identityOf } from '../../request/identity-of.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { ROWS_MEDIA } from '../../request/media.ts';
-import { bodyOf, contentTypeOf, embedLimits, preferencesOf, rawSearch } from '../../request/parse.ts';
+import { bodyOf, contentTypeOf, embedLimits, headersText, preferencesOf, rawSearch } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { rowOf } from '../../writes/group-commit/insert-plans.ts';
@@ -56,7 +56,7 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
     return sendPlan(context.db, request, reply, {
       media,
       statement: plan.with(bodyOf(request)).statement(),
-      identity: fullIdentity(request, schema),
+      identity: fullIdentity(request, { catalog, schema, timezone: plan.head.preferences.timezone }),
       asked: { holder: { route: `${method} /rest/v1/:table` } },
       writes: true,
       tellsOfHidden: tellsOfHidden(catalog, plan.relation, plan.query, request.caller.role),
@@ -77,7 +77,8 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
   const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
   const shape = joins ? writer.plans.shape(plan, write) : undefined;
   if (shape === undefined) return execute(context, request, write, undefined, undefined).then(send);
-  const identity = () => fullIdentity(request, schema);
+  const { timezone } = write.plan.head.preferences;
+  const identity = () => fullIdentity(request, { catalog, schema, timezone });
   writer.groups.submit({
     queue: plan.queueOf(shape, request.caller, identity),
     table: write.plan.relation.oid,
@@ -98,7 +99,7 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
 }
 
 function kindOf({ headers, raw }: TableRequest, schema: string): string {
-  return `${raw.url}\n${schema}\n${headers['content-type']}\n${headers.accept}\n${headers.prefer}`;
+  return `${raw.url}\n${schema}\n${headersText(headers['content-type'], headers.accept, headers.prefer as string | undefined)}`;
 }
 
 function planOf(
@@ -135,13 +136,15 @@ async function execute(
   const { method, schema, table, search, contentType: type, preferences } = write.plan.head;
   const perRow = preferences.results === 'per-row';
   if (perRow) checkPerRow(write, config.PER_ROW_MAX_ROWS);
-  const identity = fullIdentity(request, schema);
+  const { catalog } = write.plan;
+  const identity = fullIdentity(request, { catalog, schema, timezone: preferences.timezone });
   const { accept, prefer, 'if-match': match, 'if-none-match': none } = request.headers;
-  const content = [method, schema, table, search, type, write.body, accept, String(prefer), match, none];
+  const content = [method, schema, table, search, type, write.body, accept, prefer?.toString(), match, none];
   const options = {
     ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
     identity,
     rollback: preferences.tx === 'rollback',
+    resetAfter: catalog.changesSession,
     idempotent: idempotentRequest(key, identity, `${method} /rest/v1/${schema}.${table}`, content),
   };
   if (!conditions && !perRow) return writer.write(write, options);

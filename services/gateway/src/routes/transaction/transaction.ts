@@ -48,13 +48,14 @@ async function runTransaction(context: RouteContext, request: FastifyRequest, re
       return { write, statement: write.statement() };
     }),
   );
-  const identity = fullIdentity(request, schema);
+  const identity = fullIdentity(request, { catalog, schema });
   const { tx: end } = preferencesOf(request, catalog);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   const options = {
     ...askedBy(request, ASKED),
     identity,
     rollback: end === 'rollback',
+    resetAfter: catalog.changesSession,
     idempotent: idempotentRequest(key, identity, `${ROUTE} ${schema}`, [schema, text, end ?? '']),
   };
   // The locks of a function's tables include those of the operations beside it.

@@ -38,6 +38,14 @@ const script = `
   create table notes (id int primary key references authors, note filled);
   insert into notes values (1, 'noted');
   create view noted as select a.id, n.note from authors a left join notes n on n.id = a.id;
+  create view authors_view as select id, name from authors;
+  create table people (id int primary key, name text);
+  create table clubs (id int primary key, name text);
+  create table members (person int references people, club int references clubs, primary key (person, club));
+  create view members_view as select * from members;
+  insert into people values (1, 'P');
+  insert into clubs values (1, 'C');
+  insert into members values (1, 1);
   grant select on all tables in schema public to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated' };
@@ -118,4 +126,16 @@ t.test('a page by a NOT NULL domain of an outer join has the rows that are null'
 t.test('a row with several rows of its key in a view or a parent stays one row', async (t) => {
   t.equal((await ask('books?select=id,joined(title)&limit=10')).body.length, 3);
   t.equal((await ask('notes?select=note,joined(title)')).body.length, 1);
+});
+
+t.test('a view that shows a key does not make the key ambiguous', async (t) => {
+  const expected = [{ id: 1, author: { name: 'Ada' } }];
+  for (const name of ['author_id', 'books_author_id_fkey', 'authors']) {
+    t.same((await ask(`books?select=id,author:${name}(name)&id=eq.1`)).body, expected, name);
+  }
+  t.same((await ask('books?select=id,authors_view(name)&id=eq.1')).body, [{ id: 1, authors_view: { name: 'Ada' } }]);
+  t.same((await ask('people?select=name,clubs(name)&id=eq.1')).body, [{ name: 'P', clubs: [{ name: 'C' }] }]);
+  t.same((await ask('people?select=name,clubs!members_view(name)&id=eq.1')).body, [
+    { name: 'P', clubs: [{ name: 'C' }] },
+  ]);
 });

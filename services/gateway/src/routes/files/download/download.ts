@@ -74,13 +74,17 @@ async function find(context: FileContext, request: DownloadRequest): Promise<{ f
   const name = request.params['*'];
   const { expires, signature } = request.query;
   if (!isFileId(name)) {
-    const file = await registry.findByPath(readIdentity(request, 'tidemark'), name, bucketOfQuery(request.query));
+    const file = await registry.findByPath(
+      readIdentity(request, { schema: 'tidemark' }),
+      name,
+      bucketOfQuery(request.query),
+    );
     if (!file) throw fileRequestErrors.NOT_FOUND({ file: name });
     // The file of a path may be replaced; then its ETag changes.
     return { file, cacheControl: 'private, no-cache' };
   }
   let maxAge = FOREVER_S;
-  let identity: Identity = readIdentity(request, 'tidemark');
+  let identity: Identity = readIdentity(request, { schema: 'tidemark' });
   if (typeof signature === 'string') {
     const { left, signer } = context.signer.check(name, expires, signature);
     maxAge = Math.min(maxAge, left);

@@ -36,7 +36,7 @@ async function asCaller(
   options: UploadOptions,
 ) {
   try {
-    return await uploadFiles(context.db, fullIdentity(request, 'tidemark'), files, options);
+    return await uploadFiles(context.db, fullIdentity(request, { schema: 'tidemark' }), files, options);
   } catch (error) {
     const isTaken = error instanceof TidemarkError && error.code === 'FILES_PATH_TAKEN';
     if (isTaken && request.headers['if-none-match'] === '*') {

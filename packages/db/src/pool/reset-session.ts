@@ -1,0 +1,17 @@
+/**
+ * A function can leave more in its session than its transaction: settings, advisory locks, temporary tables, cursors.
+ * The next request on the connection must not see them. DISCARD ALL would also drop the prepared statements.
+ */
+import type { PooledConnection } from '../connection/connection.ts';
+
+/** `own` rests as the user that signed in, `none` as a role without rights (make-ready.ts). */
+const REST_ROLES = { own: 'none', none: 'tidemark_none' } as const;
+
+export function resetSession(connection: PooledConnection): Promise<void> {
+  const { statementTimeoutMs, rest } = connection;
+  return connection.script(
+    `reset all; set datestyle = iso; set statement_timeout = ${statementTimeoutMs}; ` +
+      `select pg_advisory_unlock_all(), set_config('role', '${REST_ROLES[rest]}', false); ` +
+      'discard temp; discard sequences; close all; unlisten *',
+  );
+}
