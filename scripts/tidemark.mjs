@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx --no tidemark <command>` in a clone: builds the tree if necessary, then runs the command with the home of the clone. */
+/** `npx --no -- tidemark <command>` in a clone: builds the tree if necessary, then runs the command with the home of the clone. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, root } from './prepare.mjs';

@@ -4,7 +4,7 @@ export const errors = defineErrors('CLI', {
   USAGE: row<{ reason: string }>({
     status: 400,
     message: (p) => p.reason,
-    hint: 'Run `npx --no tidemark --help`.',
+    hint: 'Run `npx --no -- tidemark --help`.',
   }),
   TABLE_UNKNOWN: row<{ schema: string; table: string }>({
     status: 404,
@@ -19,7 +19,7 @@ export const errors = defineErrors('CLI', {
   ROLE_UNKNOWN: row<{ role: string; roles: string }>({
     status: 404,
     message: (p) => `there is no role "${p.role}" in this database`,
-    hint: (p) => `Name one of: ${p.roles || 'none yet; run `npx --no tidemark migrate` first'}.`,
+    hint: (p) => `Name one of: ${p.roles || 'none yet; run `npx --no -- tidemark migrate` first'}.`,
   }),
   EXPOSE: row<{ reason: string; sql: string }>({
     status: 403,
@@ -39,7 +39,7 @@ export const errors = defineErrors('CLI', {
   NOT_MIGRATED: row({
     status: 400,
     message: 'the database has no schema of this release of Tidemark',
-    hint: 'Run `npx --no tidemark migrate` first.',
+    hint: 'Run `npx --no -- tidemark migrate` first.',
   }),
   LOCKED: row<{ seconds: number; holders: string }>({
     status: 503,

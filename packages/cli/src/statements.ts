@@ -23,7 +23,7 @@ export async function enableStatements({ url, move, print }: StatementsOptions):
   if (facts.schema !== null && facts.schema !== SCHEMA && !move) {
     print(`${EXTENSION} is in the schema ${facts.schema}, and stays there: others may rely on it.`);
     print(
-      `  Who may use that schema may read everybody's statements. To move it: npx --no tidemark statements enable --move`,
+      `  Who may use that schema may read everybody's statements. To move it: npx --no -- tidemark statements enable --move`,
     );
     return;
   }

@@ -1,4 +1,4 @@
-export const USAGE = `npx --no tidemark <command>
+export const USAGE = `npx --no -- tidemark <command>
 
   up [--no-demo] [--scale <service>=<n>]… [--drop-slot]
                                             everything, until Ctrl-C; then drops the slot in your own Postgres
@@ -26,7 +26,7 @@ The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in
 jobs asks the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
 
 Examples:
-  npx --no tidemark expose orders --to authenticated --write
-  npx --no tidemark live enable shop.orders
-  npx --no tidemark types > database.ts
-  DATABASE_URL=postgres://app:secret@db.example/app npx --no tidemark doctor`;
+  npx --no -- tidemark expose orders --to authenticated --write
+  npx --no -- tidemark live enable shop.orders
+  npx --no -- tidemark types > database.ts
+  DATABASE_URL=postgres://app:secret@db.example/app npx --no -- tidemark doctor`;

@@ -17,9 +17,9 @@ async function tidemark(env: Record<string, string>, ...args: string[]): Promise
 t.test('prints its version, and examples of its commands', async (t) => {
   t.match(await tidemark({}, '--version'), /^\d+\.\d+\.\d+$/);
   const help = await tidemark({}, '--help');
-  t.match(help, /Examples:\n {2}npx --no tidemark expose/);
+  t.match(help, /Examples:\n {2}npx --no -- tidemark expose/);
   t.notMatch(help, /npx tidemark/, 'without --no, npx would fetch a package of that name where there is no clone');
-  await t.rejects(tidemark({}, 'nosuch'), { code: 'CLI_USAGE', hint: /npx --no tidemark --help/ });
+  await t.rejects(tidemark({}, 'nosuch'), { code: 'CLI_USAGE', hint: /npx --no -- tidemark --help/ });
 });
 
 t.test('signs tokens only for roles that the services accept', async (t) => {

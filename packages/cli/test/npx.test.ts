@@ -1,4 +1,4 @@
-/** `npx --no tidemark …` from the clone, on the database that runs in the home. */
+/** `npx --no -- tidemark …` from the clone, on the database that runs in the home. */
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,9 +13,12 @@ t.test('commands find the database that runs in the home', async (t) => {
   await line(/^ready/);
   const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_HOME: home, DATABASE_URL: '', DATABASE_OWNER_URL: '' };
   const tidemark = async (...args: string[]) =>
-    (await run('npx', ['--no', 'tidemark', ...args], { cwd: join(root, 'packages'), env })).stdout;
+    (await run('npx', ['--no', '--', 'tidemark', ...args], { cwd: join(root, 'packages'), env })).stdout;
 
   t.equal((await stat(join(home, 'running.json'))).mode & 0o777, 0o600);
+  // Without `--`, npx itself takes flags that follow the name.
+  t.equal(await tidemark('--version'), '0.1.0\n');
+  t.match(await tidemark('--help'), /Examples:/);
   t.match(await tidemark('live', 'list'), /tidemark\.jobs/);
   t.match(await tidemark('types'), /export (interface|type) Database/);
 
@@ -27,7 +30,7 @@ t.test('commands find the database that runs in the home', async (t) => {
 t.test('without a running home, the environment or a home is asked for', async (t) => {
   const home = await temporaryHome(t);
   const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_HOME: home, DATABASE_URL: '', DATABASE_OWNER_URL: '' };
-  await t.rejects(run('npx', ['--no', 'tidemark', 'migrate'], { cwd: root, env }), {
+  await t.rejects(run('npx', ['--no', '--', 'tidemark', 'migrate'], { cwd: root, env }), {
     message: /CLI_USAGE: which database\? DATABASE_URL is not set/,
   });
 });

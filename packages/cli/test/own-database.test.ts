@@ -77,7 +77,7 @@ t.test('expose, live and remove: what was there before is there afterwards', asy
   const note = linesOf(await diagnose(options)).join('\n');
   t.match(
     note,
-    `5 tables in public; 0 readable by authenticated\n  npx --no tidemark expose 'Track List' --to authenticated`,
+    `5 tables in public; 0 readable by authenticated\n  npx --no -- tidemark expose 'Track List' --to authenticated`,
   );
 
   const asReader = (text: string) => run(app, `begin; set local role authenticated; ${text}`);

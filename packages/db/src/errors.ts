@@ -142,7 +142,7 @@ export const errors = defineErrors('DB', {
     status: 503,
     message: (p) => `the database ${p.server} has no epoch: Tidemark's schema is not there`,
     publicMessage: "the database has no epoch: Tidemark's schema is not there",
-    hint: 'Run `npx --no tidemark migrate` with the same DATABASE_URL once, then start again.',
+    hint: 'Run `npx --no -- tidemark migrate` with the same DATABASE_URL once, then start again.',
   }),
   ROLE_MISSING: row<{ role: string; user: string }>({
     status: 503,

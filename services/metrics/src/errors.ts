@@ -14,7 +14,7 @@ export const errors = defineErrors('METRICS', {
   STATEMENTS_UNAVAILABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => `pg_stat_statements cannot be read: ${p.reason}`,
-    hint: "Set shared_preload_libraries = 'pg_stat_statements', restart Postgres, and run `npx --no tidemark statements enable` as a superuser (or infra/postgres/statements.sql); the user of DATABASE_URL needs the role pg_monitor.",
+    hint: "Set shared_preload_libraries = 'pg_stat_statements', restart Postgres, and run `npx --no -- tidemark statements enable` as a superuser (or infra/postgres/statements.sql); the user of DATABASE_URL needs the role pg_monitor.",
     retryAfter: 5,
   }),
   STATEMENTS_NOT_YET: row({

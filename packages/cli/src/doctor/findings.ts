@@ -98,7 +98,7 @@ export function findingsOf(facts: Facts, { slot, replicates }: Settings): Findin
     if (tables === 0 || readable > 0 || first === null) continue;
     note(
       `${tables} tables in ${schema}; 0 readable by ${READER}`,
-      `npx --no tidemark expose ${shellWord(schema === 'public' && !first.includes('.') ? first : `${schema}.${first}`)} --to ${READER}`,
+      `npx --no -- tidemark expose ${shellWord(schema === 'public' && !first.includes('.') ? first : `${schema}.${first}`)} --to ${READER}`,
     );
   }
   return found;

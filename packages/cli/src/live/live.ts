@@ -183,7 +183,7 @@ async function changing(
 export async function listLive(options: LiveOptions): Promise<void> {
   await withPool(options.url, async (pool) => {
     const tables = await publishedTables(pool, options.publication);
-    if (tables.length === 0) options.print('no table is live: npx --no tidemark live enable <table>');
+    if (tables.length === 0) options.print('no table is live: npx --no -- tidemark live enable <table>');
     for (const table of tables) {
       const old = table.identity === 'f' ? 'whole old rows' : 'keys of old rows';
       const security = table.security ? 'row-level security' : 'no row-level security';

@@ -24,6 +24,6 @@ export async function leaveSlot({ url, slot, drop, report }: LeaveSlot): Promise
       return;
     }
     report(`the replication slot "${slot}" keeps WAL in your database until the next start; ${found.most} bounds it`);
-    report('  To drop it as well, start with --drop-slot, or run: npx --no tidemark remove');
+    report('  To drop it as well, start with --drop-slot, or run: npx --no -- tidemark remove');
   });
 }

@@ -1,4 +1,4 @@
-/** This file tells other commands the database and the address of `up`, so that `npx --no tidemark live enable …` finds them. */
+/** This file tells other commands the database and the address of `up`, so that `npx --no -- tidemark live …` finds them. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './secret-file.ts';

@@ -25,7 +25,7 @@ export const queryErrors = defineErrors('RT', {
   TABLE_NOT_LIVE: row<{ schema: string; table: string }>({
     status: 400,
     message: (p) => `the table ${p.schema}.${p.table} is not published`,
-    hint: (p) => `npx --no tidemark live enable ${shellWord(`${p.schema}.${p.table}`)}`,
+    hint: (p) => `npx --no -- tidemark live enable ${shellWord(`${p.schema}.${p.table}`)}`,
   }),
   INHERITED: row<{ schema: string; table: string; children: string }>({
     status: 400,

@@ -66,7 +66,7 @@ ${rows.join('\n')}
 <p>The tokens are in <code>.tidemark/credentials.json</code> (in <code>TIDEMARK_HOME</code>). In the folder of the clone:</p>
 <pre>TOKEN=$(node -p "require('./.tidemark/credentials.json').user")
 curl -i "$ORIGIN/rest/v1/&lt;table&gt;?limit=3" -H "Authorization: Bearer $TOKEN"
-npx --no tidemark --help</pre>
+npx --no -- tidemark --help</pre>
 <p>Set <code>ORIGIN</code> to the address of this page.</p>
 </main>
 </body>
