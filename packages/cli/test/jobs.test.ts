@@ -98,7 +98,7 @@ t.test('lists, shows, watches, pauses, resumes, retries and cancels jobs', async
   t.equal(failing.code, 1, 'not all of it succeeded');
   t.match(failing.text, /3 of 3 {2}partly_failed {2}1 failed/);
   t.match(failing.text, /1 × BATCH_UNEXPECTED, such as item 1: /);
-  t.match(failing.text, `npx --no tidemark jobs retry ${bad}`);
+  t.match(failing.text, `npx --no -- tidemark jobs retry ${bad}`);
   const shown = await jobs(`show ${bad}`);
   t.match(shown.text, /^kind {7}trouble$/m);
   t.match(shown.text, /^items {6}3 of 3, 1 failed$/m);
@@ -128,7 +128,7 @@ t.test('the README of batch shows how a kind of one’s own is started, submitte
   const here = (use as string)
     .replaceAll('http://127.0.0.1:8080', url)
     .replaceAll('./.tidemark/', `${home}/`)
-    .replaceAll('npx --no tidemark', `${process.execPath} packages/cli/dist/main.js`);
+    .replaceAll('npx --no -- tidemark', `${process.execPath} packages/cli/dist/main.js`);
   const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_HOME: home };
   const { stdout } = await promisify(execFile)('bash', ['-euc', here], { cwd: root, env, timeout: 60_000 });
   const lines = stdout.trim().split('\n');

@@ -90,7 +90,7 @@ async function printFailures({ jobs, print }: JobsOptions, { id, failed }: Timed
   for (const { code, count, sample } of (await jobs.failureCounts(id)).slice(0, SHOWN_FAILURES)) {
     print(`${String(count).padStart(10)} × ${code}, such as item ${sample.index}: ${sample.message}`);
   }
-  print(`Run them again: npx --no tidemark jobs retry ${id}`);
+  print(`Run them again: npx --no -- tidemark jobs retry ${id}`);
 }
 
 function errorText({ error }: TimedJob): string | null {
