@@ -1,4 +1,6 @@
 import { tableKey } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import { Semaphore } from '@tidemark/service';
 import type { TableName } from '../definitions/look.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
@@ -7,10 +9,17 @@ import type { Subscription } from '../topics/subscription.ts';
 import { Window } from '../windows/window.ts';
 import type { Place } from './topics-api.ts';
 
-/**
- * Loads the facts of changed tables one after another, so that the checks do not crowd out other statements.
- * Subscriptions above `last` may have been planned with newer facts.
- */
+/** Facts that are loaded at a time; each load takes some milliseconds of the primary. */
+const CONCURRENCY = 4;
+
+/** Subscriptions of one role to one table. Rights depend on the role, not on the claims. */
+interface Checked {
+  role: Identity;
+  table: TableName;
+  subscriptions: [Subscription, Place][];
+}
+
+/** Subscriptions above `last` may have been planned with newer facts. */
 export async function checkRights(
   placed: ReadonlyMap<Subscription, Place>,
   last: number,
@@ -18,26 +27,33 @@ export async function checkRights(
 ): Promise<void> {
   if (placed.size === 0) return;
   const seen = await facts.look(...followed(placed));
-  // Rights depend on the role, not on the claims.
-  const versions = new Map<string, Map<string, string | undefined>>();
+  const semaphore = new Semaphore(CONCURRENCY);
+  await Promise.all(
+    byRoleAndTable(placed, last).map(({ role, table, subscriptions }) =>
+      semaphore.run(async () => {
+        const now = await facts.version(role, table.schema, table.table, seen?.of(table));
+        // At once, since the facts of the other tables may take a while.
+        for (const [subscription, place] of subscriptions) {
+          if (subscription.ended) continue;
+          if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
+          else if (place.topic instanceof Window && mayChangeUntold(place.group.facts)) place.topic.touch();
+        }
+      }),
+    ),
+  );
+}
+
+function byRoleAndTable(placed: ReadonlyMap<Subscription, Place>, last: number): Checked[] {
+  const all = new Map<string, Checked>();
   for (const [subscription, place] of placed) {
-    const { role, tableKey: key, group } = place;
-    if (place.number > last) break;
-    let ofRole = versions.get(role.role);
-    if (ofRole === undefined) {
-      ofRole = new Map();
-      versions.set(role.role, ofRole);
-    }
-    if (!ofRole.has(key)) {
-      const { schema, table } = group.facts;
-      ofRole.set(key, await facts.version(role, schema, table, seen?.of({ schema, table })));
-      if (subscription.ended) continue;
-    }
-    const now = ofRole.get(key);
-    // At once, since the facts of the other tables may take a while.
-    if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
-    else if (place.topic instanceof Window && mayChangeUntold(group.facts)) place.topic.touch();
+    const { role, tableKey: key, group, number } = place;
+    if (number > last) break;
+    const name = JSON.stringify([role.role, key]);
+    const known = all.get(name);
+    if (known) known.subscriptions.push([subscription, place]);
+    else all.set(name, { role, table: group.facts, subscriptions: [[subscription, place]] });
   }
+  return [...all.values()];
 }
 
 function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], number[]] {
