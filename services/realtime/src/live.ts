@@ -7,21 +7,15 @@ import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
 import { createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
-import { AnnouncedDefinitions } from './definitions/announced-definitions.ts';
 import { followPeers } from './draining/peers.ts';
 import type { RealtimeEvent } from './events.ts';
 import { answerInspections } from './explain/answer-inspections.ts';
 import { createRelay } from './relay/relay.ts';
 import * as settings from './settings.ts';
-import { createSnapshots } from './snapshots/snapshots.ts';
-import { hasUndecided } from './snapshots/undecided-transactions.ts';
 import type { Admission } from './sockets/admission.ts';
 import { createSockets } from './sockets/sockets.ts';
 import { createEventStreams } from './sse/event-streams.ts';
-import { createRightsChecks } from './subscriptions/rights-checks.ts';
-import { createTopics } from './subscriptions/topics.ts';
-import { createFactsCache } from './tables/facts-cache.ts';
-import { createDeliveryStats } from './topics/delivery-stats.ts';
+import { createSubscriptions } from './subscriptions/subscriptions.ts';
 
 export interface LiveDependencies {
   config: Config;
@@ -57,34 +51,12 @@ export function createLive({ config, database, bus, metrics, instance, ...deps }
     : undefined;
   const feed = createFeed({ bus, ...settings.feedSettings(config) });
   const history = createHistory({ bus, ...settings.historySettings(config) });
-  const snapshots = createSnapshots({
-    database,
-    isUndecided: (plan, visibility) => hasUndecided(feed, plan, visibility),
-    ...settings.snapshotSettings(config),
-  });
-  const announced = new AnnouncedDefinitions();
-  const facts = createFactsCache({
-    database,
-    publication: config.RELAY_PUBLICATION,
-    announced,
-    sharePercent: config.IDENTITY_SHARE_PERCENT,
-  });
-  const delivery = createDeliveryStats(metrics, tracing);
-  const topics = createTopics({
-    database,
-    feed,
-    history,
-    snapshots,
-    facts,
-    observe,
-    onDelivered: delivery.record,
-    ...settings.topicsSettings(config),
-  });
+  const subscriptions = createSubscriptions({ config, database, feed, history, metrics, tracing, observe });
+  const { snapshots, facts, delivery, topics } = subscriptions;
   const channels = createChannels({ ...shared, ...settings.channelsSettings(config) });
   const streams = createEventStreams({ topics, admission, observe, ...settings.streamsSettings(config) });
   const sockets = createSockets({ topics, channels, admission, observe, ...settings.socketsSettings(config) });
   const peers = config.LIVE_URL === '' ? undefined : followPeers(bus, instance);
-  const rightsChecks = createRightsChecks(() => topics.checkRights(), config.RIGHTS_CHECK_MS);
   let stopInspections: (() => void) | undefined;
 
   return {
@@ -99,27 +71,21 @@ export function createLive({ config, database, bus, metrics, instance, ...deps }
     peers,
     socketStats(): SocketStats {
       const { waitingFrameBytes: _, ...counts } = sockets.counts();
-      const { subscriptions, topics: distinct, conflatedTotal, resyncsTotal } = topics.counts();
-      const stats = { ...counts, ...delivery.counts(), subscriptions, topics: distinct, conflatedTotal, resyncsTotal };
+      const { subscriptions: followed, topics: distinct, conflatedTotal, resyncsTotal } = topics.counts();
+      const stats = {
+        ...counts,
+        ...delivery.counts(),
+        subscriptions: followed,
+        topics: distinct,
+        conflatedTotal,
+        resyncsTotal,
+      };
       return config.LIVE_URL === '' ? stats : { ...stats, liveUrl: config.LIVE_URL };
     },
     async start(): Promise<void> {
       await bus.ensureChangesStream();
-      feed.start({
-        onEnvelope: (envelope) => topics.receive(envelope),
-        onDefinitions(changed) {
-          const { keys, roles } = announced.note(changed);
-          topics.redefine(keys);
-          if (roles) rightsChecks.soon();
-        },
-        onBreak(reason) {
-          facts.forget();
-          topics.resyncAll(reason);
-        },
-      });
+      subscriptions.start();
       relay?.start();
-      topics.start();
-      rightsChecks.start();
       stopInspections = answerInspections({ ...shared, verifyToken, feed, topics, facts, sockets, streams });
     },
     async drainClients(): Promise<void> {
@@ -130,9 +96,7 @@ export function createLive({ config, database, bus, metrics, instance, ...deps }
     },
     async stop(): Promise<void> {
       await relay?.stop(RELAY_STOP_MS);
-      await rightsChecks.stop();
-      topics.stop();
-      await feed.stop();
+      await subscriptions.stop();
       stopInspections?.();
     },
   };

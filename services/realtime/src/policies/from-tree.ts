@@ -1,51 +1,10 @@
-/** Nodes that only compute from their parts are listed; any other (a subquery, current_user) is unknown. */
+/** Expressions of pg_node_tree. What a node reads besides its parts makes it unknown (current_user, a query of a table). */
 import type { PolicyCatalog, SqlFunction } from './catalog.ts';
 import { constantText } from './constant-text.ts';
 import { type Expression, settingOf, TYPES, UNKNOWN } from './expression.ts';
 import { expressionOfSql } from './from-sql.ts';
 import { isNode, type Node, type NodeValue, number, parseNodeText } from './node-text.ts';
-
-/** Names in pg_node_tree. Where there are two, the shorter one is that of Postgres 15 and earlier. */
-const PLAIN = new Set([
-  'VAR',
-  'OPEXPR',
-  'FUNCEXPR',
-  'NULLTEST',
-  'BOOLEANTEST',
-  'RELABELTYPE',
-  'DISTINCTEXPR',
-  'NULLIFEXPR',
-  ...[
-    'SCALARARRAYOPEXPR',
-    'ARRAY',
-    'ARRAYEXPR',
-    'COALESCE',
-    'COALESCEEXPR',
-    'MINMAX',
-    'MINMAXEXPR',
-    'CASE',
-    'CASEEXPR',
-  ],
-  'WHEN',
-  'CASEWHEN',
-  'CASETESTEXPR',
-  'COERCEVIAIO',
-  'ARRAYCOERCEEXPR',
-  'COLLATEEXPR',
-  'COLLATE',
-  'CONST',
-  ...[
-    'SUBLINK',
-    'QUERY',
-    'FROMEXPR',
-    'TARGETENTRY',
-    'RANGETBLREF',
-    'RTE',
-    'RANGETBLENTRY',
-    'RANGETBLFUNCTION',
-    'ALIAS',
-  ],
-]);
+import { EXPRESSION_SUBLINK, isText, onlyValue, PLAIN, typeOf } from './tree-nodes.ts';
 
 /** Oids of built-in functions and operators (pg_proc.dat, pg_operator.dat), which never change. */
 const CURRENT_SETTING = new Set([2_077, 3_294]);
@@ -59,7 +18,6 @@ const MEMBER = new Map([
 export const EQUAL = new Set([91, 94, 96, 410, 15, 416, 532, 533, 1_862, 1_868, 98, 2_972]);
 /** Types whose input and output functions read nothing but the value. */
 const PLAIN_TEXT: ReadonlySet<number> = new Set(Object.values(TYPES));
-const EXPRESSION_SUBLINK = '4';
 /** Kinds of FROM entries that name no table: subqueries and functions. */
 const TABLELESS = new Set(['1', '3']);
 /** Kinds of parameters: of a function, and for the result of a subquery. */
@@ -249,30 +207,6 @@ export class Builder {
   }
 }
 
-function onlyValue(query: NodeValue | undefined): NodeValue | undefined {
-  if (!isNode(query) || query.tag !== 'QUERY' || number(query, 'commandType') !== 1) return undefined;
-  const isNothing = (value: NodeValue) =>
-    value === null || value === 'false' || value === '0' || (Array.isArray(value) && value.length === 0);
-  for (const [name, value] of query.fields) {
-    if (UNIMPORTANT.has(name) || isNothing(value)) continue;
-    if (name !== 'jointree' || !isNode(value) || ![...value.fields.values()].every(isNothing)) return undefined;
-  }
-  const targets = query.fields.get('targetList');
-  const [target] = Array.isArray(targets) && targets.length === 1 ? targets : [];
-  return isNode(target) ? target.fields.get('expr') : undefined;
-}
-
-const UNIMPORTANT = new Set([
-  'commandType',
-  'canSetTag',
-  'isReturn',
-  'hasSubLinks',
-  'targetList',
-  'stmt_location',
-  'stmt_len',
-  'location',
-]);
-
 function column(node: Node, scope: Scope): Expression {
   if (number(node, 'varlevelsup') !== scope.levels || number(node, 'varno') !== 1) return { kind: 'built', parts: [] };
   return {
@@ -281,27 +215,4 @@ function column(node: Node, scope: Scope): Expression {
     type: number(node, 'vartype') ?? 0,
     collation: number(node, 'varcollid') ?? 0,
   };
-}
-
-const isText = (type: number | undefined): boolean => type === TYPES.text || type === TYPES.varchar;
-
-const TYPE_FIELDS = [
-  'consttype',
-  'vartype',
-  'opresulttype',
-  'funcresulttype',
-  'resulttype',
-  'coalescetype',
-  'paramtype',
-  'casetype',
-];
-
-function typeOf(value: NodeValue | undefined): number | undefined {
-  if (!isNode(value)) return undefined;
-  if (value.tag === 'SUBLINK') {
-    const isValue = value.fields.get('subLinkType') === EXPRESSION_SUBLINK;
-    return isValue ? typeOf(onlyValue(value.fields.get('subselect'))) : TYPES.bool;
-  }
-  const field = TYPE_FIELDS.find((name) => value.fields.has(name));
-  return field === undefined ? undefined : number(value, field);
 }

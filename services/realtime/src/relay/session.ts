@@ -5,16 +5,16 @@
  *                                                                      │ acknowledged
  *                               Postgres ◄── report the position ◄─────┘
  */
-import { ChangesPublisher, readChangesTail } from '@tidemark/bus';
-import { type EnvelopePlace, type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
+import { ChangesPublisher } from '@tidemark/bus';
+import { type Heartbeat, type Lsn, lsnToHex } from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
 import { DefinitionWatch } from '../definitions/definition-watch.ts';
 import { definitionMessages } from '../definitions/messages.ts';
 import { errors } from '../errors.ts';
-import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
 import type { RelayOptions } from './relay-options.ts';
 import type { Replication } from './replication.ts';
+import { findStart, isStoredBefore, type SessionStart } from './session-start.ts';
 import * as statements from './statements.ts';
 import { takeSlot } from './take-slot.ts';
 import type { EncodedEnvelope } from './transaction.ts';
@@ -74,10 +74,7 @@ class Session implements RelaySession {
   #watch: DefinitionWatch | undefined;
   /** Messages received before the session began: at most those of one read from the socket. */
   #early: PgMessage[] = [];
-  /** The last envelope in the stream when the session began. */
-  #after: EnvelopePlace | undefined;
-  /** The stream held all transactions up to here when the session began. */
-  #skipTo: Lsn = 0n;
+  #start: SessionStart | undefined;
   /** The publisher has received everything up to here. */
   #settled: Lsn = 0n;
   /** The stream holds everything up to here. */
@@ -97,38 +94,20 @@ class Session implements RelaySession {
 
   async settle(replication: Replication, slotCreated: boolean): Promise<void> {
     this.#replication = replication;
-    const { bus, observe, slot } = this.#options;
+    const { bus } = this.#options;
     // JetStream's folder may have been replaced while this instance was a standby.
     await bus.ensureChangesStream();
-    const admin = this.#options.database.pools.admin;
-    const [slotFacts, server, last, { tail, lastSequence }] = await Promise.all([
-      statements.findSlot(admin, slot),
-      statements.serverFacts(admin),
-      statements.lastEpoch(admin),
-      readChangesTail(bus),
-    ]);
-    const confirmedLsn = slotFacts?.confirmedLsn ?? 0n;
-    const current = last ?? { epoch: '', systemIdentifier: server.systemIdentifier, timeline: server.timeline };
-    const facts = { epoch: current, server, confirmedLsn, slotCreated, tail, lastSequence };
-    const judged = last ? judgeContinuity(facts) : { kind: 'mint' as const, reason: 'there was no epoch' };
-    if (judged.kind === 'mint') {
-      this.epoch = mintEpoch();
-      const reason = this.#memory.dropped ?? judged.reason;
-      await statements.insertEpoch(admin, { ...server, epoch: this.epoch }, reason);
-      this.#memory.dropped = undefined;
-      observe({ type: 'relay.epoch_minted', epoch: this.epoch, reason });
-    } else {
-      this.epoch = current.epoch;
-      this.#after = judged.after;
-      this.#skipTo = judged.settled;
-    }
-    this.#settled = judged.kind === 'continue' ? judged.settled : confirmedLsn;
-    this.#stored = confirmedLsn;
-    this.#reported = confirmedLsn;
+    const start = await findStart(this.#options, slotCreated, this.#memory.dropped);
+    this.epoch = start.epoch;
+    if (start.isNew) this.#memory.dropped = undefined;
+    this.#start = start;
+    this.#settled = start.settled;
+    this.#stored = start.confirmed;
+    this.#reported = start.confirmed;
     this.#publisher = new ChangesPublisher({
       bus,
-      lastSequence,
-      lastEnvelope: this.#after,
+      lastSequence: start.lastSequence,
+      lastEnvelope: start.after,
       maxInFlight: this.#options.maxInFlight,
       maxInFlightBytes: this.#options.maxInFlightBytes,
       onStored: (lsn) => this.#onStored(lsn),
@@ -254,7 +233,7 @@ class Session implements RelaySession {
   }
 
   #publish(envelope: EncodedEnvelope): void {
-    if (this.#storedBefore(envelope)) return;
+    if (!this.#start || isStoredBefore(this.#start, envelope)) return;
     this.#memory.publishedTotal += 1;
     this.#publisher?.publish({
       subject: this.#subject(envelope.schema, envelope.table),
@@ -275,13 +254,6 @@ class Session implements RelaySession {
       this.#subjects.set(key, subject);
     }
     return subject;
-  }
-
-  /** The stream may have been ahead of the confirmed position when the session began. */
-  #storedBefore({ lsn, ordinal }: EncodedEnvelope): boolean {
-    if (lsn <= this.#skipTo) return true;
-    const after = this.#after;
-    return after !== undefined && (lsn < after.lsn || (lsn === after.lsn && ordinal <= after.ordinal));
   }
 
   #heartbeat(): void {
