@@ -1,4 +1,4 @@
-/** Expressions of pg_node_tree. What a node reads besides its parts makes it unknown (current_user, a query of a table). */
+/** Expressions of pg_node_tree. A node that reads more than its parts is unknown (current_user, a query of a table). */
 import type { PolicyCatalog, SqlFunction } from './catalog.ts';
 import { constantText } from './constant-text.ts';
 import { type Expression, settingOf, TYPES, UNKNOWN } from './expression.ts';

@@ -1,4 +1,4 @@
-/** What the nodes of pg_node_tree are: those that only compute from their parts, the type of a value, the value of a query. */
+/** Properties of the nodes of pg_node_tree: whether they only compute from their parts, their type, the value of a query. */
 import { TYPES } from './expression.ts';
 import { isNode, type NodeValue, number } from './node-text.ts';
 
