@@ -1,7 +1,8 @@
 import type { Metrics } from '@tidemark/service';
 import type { Batch } from './batch.ts';
 
-export function registerMetrics(metrics: Metrics, { workers, runner, admission, snapshots }: Batch): void {
+export function registerMetrics(metrics: Metrics, batch: Batch): void {
+  const { workers, runner, admission, snapshots, storeGate } = batch;
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (g) => g.set(value()));
   gauge('tidemark_batch_workers', 'Worker processes', () => workers.size());
@@ -12,5 +13,8 @@ export function registerMetrics(metrics: Metrics, { workers, runner, admission, 
   gauge('tidemark_batch_admitted_bytes', 'Bytes of memory admitted to running items', () => admission.admittedBytes());
   gauge('tidemark_batch_admission_limit_bytes', 'Limit of admitted bytes', () => admission.limitBytes);
   gauge('tidemark_batch_snapshots_held', 'Snapshots of jobs that are held open', () => snapshots.held());
+  gauge('tidemark_batch_store_full', '1 while the file store is full and no work is taken', () =>
+    Number(!storeGate.isOpen()),
+  );
   gauge('tidemark_batch_admission_waiting', 'Items that wait for memory', () => admission.waiting());
 }

@@ -1,4 +1,5 @@
 /** Cancelled jobs, deadlines and restarts, while items run that no signal reaches. */
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
@@ -52,6 +53,19 @@ t.test('a job past its deadline ends then, and so do its items', async (t) => {
   t.match(ended, { state: 'failed', error: { code: 'BATCH_DEADLINE' } });
   t.ok(Date.parse(ended.finished_at) - Date.parse(ended.deadline) < 2_000, 'by the clock of Postgres');
   await until('its worker', 10_000, async () => (await metric(url, 'tidemark_batch_workers_busy')) === 0);
+});
+
+t.test('a killed instance leaves no worker behind, also while an item blocks it', async (t) => {
+  const stack = await openBatchStack(t);
+  const batch = await stack.startBatch(env);
+  const id = await stack.insertJob({ items: 1, blocks: 0, cost: 1_000 }, { kind: 'trouble' });
+  await until('it to run', 20_000, async () => (await metric(batch.url, 'tidemark_batch_admitted_bytes')) > 0);
+  const { pid } = batch.child;
+  const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  t.equal(workers.length, 1);
+  await batch.stop('SIGKILL');
+  await until('its worker to end', 10_000, async () => !existsSync(`/proc/${workers[0]}`));
+  t.match(await stack.job(id), { state: 'running' });
 });
 
 t.test('restarts during a long item use no attempt', async (t) => {
