@@ -1,0 +1,54 @@
+/** Arguments and results of functions of every form. */
+import t from 'tap';
+import { useGateway } from '../../gateway-fixture.ts';
+
+const script = `
+  create table items (id int primary key, name text);
+  insert into items values (1, 'one'), (2, 'two'), (3, 'three');
+  create function one_out(out x int) language sql stable as 'select 5';
+  create function one_column(n int) returns table (x int) language sql stable as 'select generate_series(1, n)';
+  create domain item as items;
+  create function as_domain() returns item language sql stable as $$ select row(2, 'two')::items::item $$;
+  create function padded(code char(5), bits bit(3)) returns text language sql stable as $$ select code || '|' || bits $$;
+  create function of_id(id int default 0) returns setof items language sql stable as 'select * from items where items.id >= $1';
+  create function label(items) returns text language sql stable as $$ select $1.id || ':' || $1.name $$;
+  create function unnamed(json) returns int language sql stable as 'select 1';
+  create function unnamed(jsonb) returns int language sql stable as 'select 2';
+  create function add(a int, b int default 1) returns int language sql stable as 'select a + b';
+  grant select on items to authenticated;`;
+const gateway = await useGateway(t, { script });
+const claims = { role: 'authenticated' };
+
+async function ask(path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const answer = await gateway.request(`/rest/v1/rpc/${path}`, { claims, headers, ...post });
+  return { status: answer.status, body: JSON.parse(await answer.text()), range: answer.headers.get('content-range') };
+}
+
+t.test('one OUT or TABLE column gives objects, which are filtered, ordered and paged', async (t) => {
+  t.same((await ask('one_out')).body, { x: 5 });
+  t.same((await ask('one_column?n=5&x=gt.2&order=x.desc&limit=2&select=y:x')).body, [{ y: 5 }, { y: 4 }]);
+});
+
+t.test('a domain over a row type is that row, and computed columns are columns of the rows', async (t) => {
+  t.same((await ask('as_domain?select=name')).body, { name: 'two' });
+  t.same((await ask('of_id?select=label&order=label.desc&limit=1')).body, [{ label: '3:three' }]);
+});
+
+t.test('arguments keep their length, and a name may be an argument and a column', async (t) => {
+  t.equal((await ask('padded?code=abc&bits=101')).body, 'abc|101');
+  t.same((await ask('of_id?id=eq.2')).body, [{ id: 2, name: 'two' }]);
+  t.same((await ask('of_id?id=3')).body, [{ id: 3, name: 'three' }]);
+});
+
+t.test('?columns= and arrays choose the arguments of a body', async (t) => {
+  t.equal((await ask('add?columns=a', { a: 1, b: 5 })).body, 2);
+  t.equal((await ask('add', [{ a: 1, b: 5 }, { a: 9 }])).body, 6);
+  t.equal((await ask('unnamed', 7)).body.code, 'PGRST203');
+});
+
+t.test('counts and offsets of results', async (t) => {
+  const exact = { prefer: 'count=exact' };
+  t.equal((await ask('add?a=1', undefined, exact)).range, '0-0/1');
+  t.same((await ask('of_id?offset=9', undefined, exact)).status, 416);
+});
