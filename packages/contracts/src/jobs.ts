@@ -7,6 +7,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { PRIORITIES } from './subjects.ts';
+import { TIDEMARK_PATTERN } from './tidemark.ts';
 
 export const JOB_STATES = [
   ...(['queued', 'planning', 'running', 'paused'] as const),
@@ -65,7 +66,10 @@ export const ImageTransform = Type.Object(
 );
 export type ImageTransform = Static<typeof ImageTransform>;
 
-/** Files of `tidemark.files` that the caller may see: by id, or all below a path prefix, of one bucket or of all. */
+/**
+ * Files of `tidemark.files` that the caller may see: by id, all below a path prefix, of one bucket or of all, or those that the rows
+ * of a query name.
+ */
 export const FileInputs = Type.Union([
   Type.Object(
     { files: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 10_000 }) },
@@ -75,6 +79,20 @@ export const FileInputs = Type.Union([
     {
       prefix: Type.String({ minLength: 1, maxLength: 512 }),
       bucket: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      query: Type.String({
+        minLength: 1,
+        maxLength: 16_384,
+        description: 'table and filters, as after /rest/v1/: images?project_id=eq.7',
+      }),
+      schema: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 63, description: 'default: the first that is exposed' }),
+      ),
+      file: Type.String({ minLength: 1, maxLength: 63, description: 'column with the id of the file' }),
     },
     { additionalProperties: false },
   ),
@@ -95,6 +113,9 @@ export const CreateJob = Type.Object(
     priority: Type.Optional(priority),
     run_at: Type.Optional(Type.String({ format: 'date-time', description: 'not before this' })),
     deadline: Type.Optional(Type.String({ format: 'date-time', description: 'the job ends then with what it has' })),
+    at_least: Type.Optional(
+      Type.String({ pattern: TIDEMARK_PATTERN, description: 'inputs are read at this tidemark or later' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -106,6 +127,7 @@ export const Job = Type.Object({
   kind: Type.String(),
   spec: Type.Unknown(),
   priority,
+  tenant: Type.String({ description: 'a claim of the token; tenants share the threads evenly' }),
   state: Type.Enum(JOB_STATES),
   total: Type.Integer({ description: 'items; 0 until planned' }),
   done: Type.Integer(),
@@ -115,6 +137,8 @@ export const Job = Type.Object({
   error: Type.Union([Type.Unknown(), Type.Null()]),
   run_at: Type.Union([Type.String(), Type.Null()]),
   deadline: Type.Union([Type.String(), Type.Null()]),
+  at_least: Type.Union([Type.String(), Type.Null()]),
+  tidemark: Type.Union([Type.String(), Type.Null()], { description: 'the inputs were read at it, or later' }),
   created_at: Type.String(),
   started_at: Type.Union([Type.String(), Type.Null()]),
   finished_at: Type.Union([Type.String(), Type.Null()]),

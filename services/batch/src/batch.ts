@@ -124,6 +124,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const planner = createPlanner({
     pool,
+    database,
     kinds,
     registry,
     databaseOf,

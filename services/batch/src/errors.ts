@@ -24,6 +24,11 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the job has more than ${p.limit} items`,
     hint: 'Start several jobs, such as one for each of several longer prefixes, or raise BATCH_MAX_ITEMS.',
   }),
+  TIDEMARK: row<{ problem: string; remedy: string }>({
+    status: 412,
+    message: (p) => `the inputs cannot be read at the tidemark of the job: ${p.problem}`,
+    hint: (p) => p.remedy || 'Start a new job with the Tidemark header of a later answer, or without one.',
+  }),
   INVALID_INPUT: row<{ problem: string }>({
     status: 422,
     message: (p) => `the kind's source made an input that cannot be stored: ${p.problem}`,
@@ -48,6 +53,26 @@ export const errors = defineErrors('BATCH', {
     status: 413,
     message: (p) => `the archive would have more than ${p.limit} files`,
     hint: 'Make several archives, such as one for each of several longer prefixes.',
+  }),
+  QUERY_PAGED: row<{ parameter: string }>({
+    status: 400,
+    message: (p) => `the query of a job’s items has "${p.parameter}", which it may not have`,
+    hint: 'Leave it out: the rows are read in the order of their primary key, a page at a time.',
+  }),
+  QUERY_WITHOUT_COLUMN: row<{ column: string }>({
+    status: 400,
+    message: (p) => `the rows of the query have no column "${p.column}"`,
+    hint: 'Name a column of the table that the query selects.',
+  }),
+  ROW_WITHOUT_FILE: row<{ column: string }>({
+    status: 404,
+    message: (p) => `a row of the query names no file in "${p.column}", or one that the job's owner may not see`,
+    hint: (p) => `Add a filter to the query, such as ${p.column}=not.is.null.`,
+  }),
+  QUERY_WITHOUT_KEY: row<{ table: string }>({
+    status: 400,
+    message: (p) => `the rows of "${p.table}" have no primary key that is proven to be unique`,
+    hint: 'Name a table with a primary key and no inheriting tables, or a view of one table that shows its primary key.',
   }),
   NO_AGGREGATE: row({
     status: 400,

@@ -11,7 +11,9 @@ export default {
   async source({ spec }, cursor, limit) {
     const from = Number(cursor ?? 0);
     const end = Math.min(spec.items, from + limit);
-    const inputs = Array.from({ length: end - from }, (_, n) => from + n);
+    const inputs = Array.from({ length: end - from }, (_, n) =>
+      spec.bad === from + n ? { text: '\ud800' } : from + n,
+    );
     return { inputs, cursor: end < spec.items ? String(end) : null };
   },
   cost: (_item, { spec }) => spec.cost ?? 0,

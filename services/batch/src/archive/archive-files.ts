@@ -3,7 +3,9 @@ import type { FileInputs } from '@tidemark/contracts';
 import type { FileRow } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import { fileSource } from '../kinds/file-source.ts';
+import type { SourceContext } from '../kinds/job-kind.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
+import { readQueryPage } from '../tables/query-page.ts';
 import { createEntryNames } from './entry-names.ts';
 import type { ZipEntry } from './zip-stream.ts';
 
@@ -49,15 +51,17 @@ export async function* archiveEntries(
 
 async function* filesOf(database: DatabaseContext, input: FileInputs): AsyncGenerator<FileRow> {
   const { files, identity } = database;
-  const context = { spec: { input }, identity, files };
+  const rows: SourceContext<unknown>['rows'] = (query, after, most) => readQueryPage(database, query, after, most);
+  const context = { spec: { input }, identity, files, rows };
   let cursor: string | null = null;
   do {
     const page = await fileSource(context, cursor, PAGE);
     const ids = page.inputs.map(({ file }) => file);
-    const rows = new Map((await files.findMany(identity, ids)).map((row) => [row.id, row]));
+    const found = new Map((await files.findMany(identity, ids)).map((row) => [row.id, row]));
     for (const id of ids) {
-      const row = rows.get(id);
+      const row = found.get(id);
       if (row) yield row;
+      else if ('query' in input) throw errors.ROW_WITHOUT_FILE({ column: input.file });
     }
     cursor = page.cursor;
   } while (cursor !== null);

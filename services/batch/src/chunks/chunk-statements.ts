@@ -7,6 +7,12 @@ export const chunkStatements = {
       c -> 'items', clock_timestamp() + (c ->> 'delay_ms')::float8 * interval '1 ms', coalesce((c ->> 'losses')::int, 0), c ->> 'target'
     from jsonb_array_elements($2::jsonb) with ordinality as e (c, ordinality)`,
 
+  /** Counts items that failed before they could be planned. $1: job (locked), $2: items. */
+  insertFailed: `
+    insert into tidemark.job_chunks (job_id, chunk, items, state, failed, finished_at)
+    select $1::uuid, coalesce((select max(chunk) from tidemark.job_chunks where job_id = $1::uuid), -1) + 1, '[]', 'done', $2::int,
+      clock_timestamp()`,
+
   /** planned → queued, up to the window. $1: job (locked), $2: window. */
   openWindow: `
     update tidemark.job_chunks c set state = 'queued', attempt = attempt + 1, queued_at = clock_timestamp()

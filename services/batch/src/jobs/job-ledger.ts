@@ -10,7 +10,7 @@ import { errorColumn } from './error-column.ts';
 import { type FinishCall, FinishError, runFinish } from './finish-job.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
-import type { PlannedChunk } from './plan-page.ts';
+import type { ItemsPage, PlannedChunk } from './plan-page.ts';
 
 export interface QueuedChunk {
   job: string;
@@ -21,6 +21,9 @@ export interface QueuedChunk {
 
 export interface PlannedPage {
   chunks: readonly PlannedChunk[];
+  refused: ItemsPage['refused'];
+  /** The position that the first page was read at, or after. */
+  tidemark: string | null;
   /** Where this page began and where the next one begins; null: at the beginning, and nowhere. */
   cursor: string | null;
   nextCursor: string | null;
@@ -130,13 +133,28 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
     });
   }
 
-  async function plan(job: string, { chunks, cursor, nextCursor }: PlannedPage): Promise<QueuedChunk[] | undefined> {
+  async function writeRefused(tx: Transaction, job: string, refused: PlannedPage['refused']): Promise<void> {
+    const rows = refused.map(({ index, failure: { code, message, hint } }) => {
+      return { index, state: 'failed', attempts: 0, code, error: { message, hint } };
+    });
+    await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+    await tx.query(chunkStatements.insertFailed, [job, rows.length]);
+  }
+
+  async function plan(job: string, page: PlannedPage): Promise<QueuedChunk[] | undefined> {
+    const { chunks, refused, cursor, nextCursor, tidemark } = page;
     const items = chunks.reduce((sum, chunk) => sum + chunk.items.length, 0);
     const isWritten = await pool.transaction(async (tx) => {
-      const planned = await tx.query(jobStatements.planned, [job, items, nextCursor === null]);
+      const planned = await tx.query(jobStatements.planned, [
+        job,
+        items + refused.length,
+        nextCursor === null,
+        tidemark,
+      ]);
       if (planned.length === 0) return false;
       const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor]);
       if (kept.length === 0) throw errors.PAGE_TAKEN();
+      if (refused.length > 0) await writeRefused(tx, job, refused);
       if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
       return true;
     });

@@ -1,6 +1,9 @@
 /** Jobs of a tenant to choose from, of which other instances may be claiming some. */
 const CANDIDATES = 3;
 
+/** The role exists, and this login may take it. */
+const MAY_ROLE = `coalesce(pg_has_role(to_regrole(quote_ident(j.role))::oid, 'member'), false)`;
+
 export const jobStatements = {
   keepTenantClaim: 'update tidemark.job_settings set tenant_claim = $1::text where tenant_claim <> $1::text',
 
@@ -44,7 +47,7 @@ export const jobStatements = {
     )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
     from request r where j.id = r.job_id
-    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor, r.item_ms`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, not ${MAY_ROLE} as "isRefused"`,
 
   /**
    * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: as for claim, $3: planned
@@ -63,7 +66,7 @@ export const jobStatements = {
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
       limit 1 for update of q skip locked)
-    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor, r.item_ms`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, not ${MAY_ROLE} as "isRefused"`,
 
   /**
    * Says what an unfinished job waits for: an instance that runs its kind and version, or a target that its chunks call. Such a
@@ -120,9 +123,12 @@ export const jobStatements = {
     update tidemark.job_requests set cursor = $2::text, page_lease = null
     where job_id = $1::uuid and cursor is not distinct from $3::text returning job_id`,
 
-  /** planning → running with the first page, or one page more. $1: job, $2: items, $3: whether the page is the last. */
+  /**
+   * planning → running with the first page, or one page more. $1: job, $2: items, $3: whether the page is the last, $4: the
+   * tidemark that it was read at.
+   */
   planned: `
-    update tidemark.jobs set total = total + $2::int, planned_all = $3::boolean,
+    update tidemark.jobs set total = total + $2::int, planned_all = $3::boolean, tidemark = coalesce(tidemark, $4::text),
       state = case state when 'planning' then 'running' else state end
     where id = $1::uuid and (state = 'planning' or (state in ('running', 'paused') and not planned_all)) returning id`,
 

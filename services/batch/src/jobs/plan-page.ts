@@ -1,3 +1,4 @@
+import type { TidemarkError } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import { toStorable } from '../items/storable.ts';
 import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
@@ -13,6 +14,8 @@ export interface ItemsPage {
   items: PlannedItem[];
   /** The size of all inputs as JSON. */
   bytes: number;
+  /** Items whose input Postgres cannot store: they have failed already. */
+  refused: { index: number; failure: TidemarkError }[];
   nextCursor: string | null;
 }
 
@@ -29,15 +32,20 @@ export async function planPage(
 ): Promise<ItemsPage> {
   const page = await kind.source(context, cursor, limit);
   if (total + page.inputs.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
-  const items = page.inputs.map((input, n) => ({ index: total + n, input, attempts: 0 }));
-  const bytes = page.inputs.reduce<number>((sum, input) => sum + storableBytes(input), 0);
-  return { items, bytes, nextCursor: page.cursor };
-}
-
-function storableBytes(input: unknown): number {
-  const checked = toStorable(input);
-  if ('problem' in checked) throw errors.INVALID_INPUT({ problem: checked.problem });
-  return checked.json.length;
+  const items: PlannedItem[] = [];
+  const refused: ItemsPage['refused'] = [];
+  let bytes = 0;
+  for (const [n, input] of page.inputs.entries()) {
+    const index = total + n;
+    const checked = toStorable(input);
+    if ('problem' in checked) {
+      refused.push({ index, failure: errors.INVALID_INPUT({ problem: checked.problem }) });
+    } else {
+      items.push({ index, input, attempts: 0 });
+      bytes += checked.json.length;
+    }
+  }
+  return { items, bytes, refused, nextCursor: page.cursor };
 }
 
 /** The cost of a chunk, some 10 ms of statements and messages, is small beside it, and a crash repeats no more than this. */
@@ -56,7 +64,7 @@ const MAX_CHUNK_BYTES = 256 * 1024;
 
 /** A small job has smaller chunks, so that every thread has some. The items of a chunk have the same target. */
 export function cutChunks(
-  page: ItemsPage,
+  page: Omit<ItemsPage, 'refused'>,
   threads: number,
   most: number,
   kind?: JobKind,

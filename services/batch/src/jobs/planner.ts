@@ -1,11 +1,13 @@
 import { TidemarkError } from '@tidemark/contracts';
-import type { Pool, Row } from '@tidemark/db';
+import type { Database, Identity, Pool, Row } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
+import type { SourceContext } from '../kinds/job-kind.ts';
 import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
+import { readQueryPage } from '../tables/query-page.ts';
 import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
@@ -15,6 +17,7 @@ import { kindOf } from './read-spec.ts';
 
 export interface PlannerOptions {
   pool: Pool;
+  database: Database;
   kinds: Kinds;
   registry: FileRegistry;
   databaseOf: (identity: JobIdentity) => DatabaseContext;
@@ -38,6 +41,9 @@ interface ClaimedJob extends Row, JobIdentity {
   total: number;
   cursor: string | null;
   item_ms: number | null;
+  at_least: string | null;
+  /** The tidemark that its first page was read at. */
+  tidemark: string | null;
 }
 
 export interface Planner {
@@ -47,6 +53,8 @@ export interface Planner {
   planMore(job?: string): Promise<boolean>;
 }
 
+/** Reads nothing. */
+const NOBODY: Identity = { role: 'tidemark_none', claims: '{}' };
 const MAX_PAGE = 2_000;
 /** A page reads some rows and writes some; an instance that takes longer has died. */
 const PAGE_MS = 60_000;
@@ -62,21 +70,39 @@ export function createPlanner(options: PlannerOptions): Planner {
     const kind = kindOf(kinds, job.kind, spec);
     const size = chunkSize(job.item_ms, chunkItems);
     const limit = Math.min(MAX_PAGE, size * window * 2);
+    const tidemark = job.tidemark ?? (await tidemarkOf(job));
     const from = { cursor, total, limit, maxItems: options.maxItems };
-    const page = await planPage(
-      kind,
-      { spec, identity, files: registry, database: options.databaseOf(job), http: options.http },
-      from,
-    ).catch((error: unknown) => {
+    const database = options.databaseOf(job);
+    const rows: SourceContext<unknown>['rows'] = (query, after, most) => readQueryPage(database, query, after, most);
+    const context = { spec, identity, files: registry, database, rows, http: options.http };
+    const page = await planPage(kind, context, from).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });
-    await checkQuota(id, page.items.length);
+    await checkQuota(id, page.items.length + page.refused.length);
     const chunks = cutChunks(page, options.threads, size, kind, spec);
-    const queued = await ledger.plan(id, { chunks, cursor, nextCursor: page.nextCursor });
+    const queued = await ledger.plan(id, {
+      chunks,
+      refused: page.refused,
+      cursor,
+      nextCursor: page.nextCursor,
+      tidemark,
+    });
     if (!queued) return;
     const ms = performance.now() - startedAt;
     observe({ type: 'job.planned', job: id, items: page.items.length, chunks: chunks.length, ms });
     await publish(queued);
+  }
+
+  /** The inputs are read later, from the same server: at this position or past it. */
+  async function tidemarkOf({ at_least }: ClaimedJob): Promise<string> {
+    const wanted = at_least === null ? {} : { tidemark: at_least };
+    try {
+      const read = await options.database.read({ identity: NOBODY, statement: { text: 'select 1' }, ...wanted });
+      return read.proven;
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.status >= 500) throw error;
+      throw errors.TIDEMARK({ problem: error.message, remedy: error.hint ?? '' }, { cause: error });
+    }
   }
 
   async function checkQuota(job: string, items: number): Promise<void> {

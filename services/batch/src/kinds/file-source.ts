@@ -4,14 +4,35 @@ import { cutText } from '../cut-text.ts';
 import { errors } from '../errors.ts';
 import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
 
-type FilesContext = Pick<SourceContext<{ input: FileInputs }>, 'spec' | 'identity' | 'files'>;
+type FilesContext = Pick<SourceContext<{ input: FileInputs }>, 'spec' | 'identity' | 'files' | 'rows'>;
 
 /** By row-level security on tidemark.files, a hidden file looks like one that does not exist. */
 export function fileSource(context: FilesContext, cursor: string | null, limit: number) {
   const { input } = context.spec;
+  if ('query' in input) return queried(context, input, cursor, limit);
   return 'files' in input
     ? listed(context, input.files, Number(cursor ?? 0), limit)
     : below(context, input, cursor, limit);
+}
+
+const NO_FILE = '00000000-0000-0000-0000-000000000000';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An item of a row that names no file, or one that is hidden, fails alone when it runs. */
+async function queried(
+  context: FilesContext,
+  { file: column, ...query }: { query: string; schema?: string | undefined; file: string },
+  cursor: string | null,
+  limit: number,
+): Promise<SourcePage<FileInput>> {
+  const page = await context.rows(query, cursor, limit);
+  const ids = page.inputs.map((row) => {
+    if (!(column in row)) throw errors.QUERY_WITHOUT_COLUMN({ column });
+    const id = row[column];
+    return typeof id === 'string' && UUID.test(id) ? id.toLowerCase() : NO_FILE;
+  });
+  const rows = new Map((await context.files.findMany(context.identity, [...new Set(ids)])).map((row) => [row.id, row]));
+  return { inputs: ids.map((file) => ({ file, name: nameOf(rows.get(file)) })), cursor: page.cursor };
 }
 
 async function listed(

@@ -8,6 +8,8 @@ import type { FileRegistry } from '@tidemark/files';
 import type { Static, TSchema } from 'typebox';
 import type { SafeHttp } from '../http/safe-http.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
+import type { QueriedRow } from '../tables/query-page.ts';
+import type { TableQuery } from '../tables/table-query.ts';
 
 export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   /** The value of `jobs.kind`: lower case letters, digits, dots, hyphens and underscores, at most 64 characters. */
@@ -57,6 +59,11 @@ export interface SourceContext<Spec> {
   files: FileRegistry;
   database: DatabaseContext;
   http: SafeHttp;
+  /**
+   * Reads a page of the rows of a query, `images?select=id,path&project_id=eq.7`, in the order of their primary key. Numbers of more
+   * than 15 digits are text.
+   */
+  rows(query: TableQuery, cursor: string | null, limit: number): Promise<SourcePage<QueriedRow>>;
 }
 
 export interface SourcePage<Input> {

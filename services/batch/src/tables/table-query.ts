@@ -1,8 +1,8 @@
 /** A query of a job is the one that the API takes: `orders?select=id,total&status=eq.paid`. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { Statement } from '@tidemark/db';
-import { type Catalog, findRelation, planExport } from '@tidemark/plan';
-import { parseQuery } from '@tidemark/query';
+import { type Catalog, findRelation, planExport, type Relation } from '@tidemark/plan';
+import { parseQuery, type Query } from '@tidemark/query';
 import { Type } from 'typebox';
 import { errors } from '../errors.ts';
 
@@ -27,18 +27,23 @@ export interface PlannedQuery {
   statement: Statement;
 }
 
-/** Returns the statement of all rows. @throws BATCH_QUERY_REFUSED with the reason that the API would give */
-export function planTableQuery(catalog: Catalog, { query, schema }: TableQuery): PlannedQuery {
+/** Throws an error of the query; see asQueryError. */
+export function findTable(catalog: Catalog, { query, schema }: TableQuery): { relation: Relation; query: Query } {
   const at = query.indexOf('?');
   const search = at < 0 ? '' : query.slice(at + 1);
+  const table = decodeURIComponent(at < 0 ? query : query.slice(0, at));
+  const chosen = schema ?? catalog.schemas[0]!;
+  if (!catalog.schemas.includes(chosen)) {
+    throw errors.SCHEMA_HIDDEN({ schema: chosen, schemas: catalog.schemas });
+  }
+  return { relation: findRelation(catalog, chosen, table), query: parseQuery(search) };
+}
+
+/** Returns the statement of all rows. @throws BATCH_QUERY_REFUSED with the reason that the API would give */
+export function planTableQuery(catalog: Catalog, wanted: TableQuery): PlannedQuery {
   try {
-    const table = decodeURIComponent(at < 0 ? query : query.slice(0, at));
-    const chosen = schema ?? catalog.schemas[0]!;
-    if (!catalog.schemas.includes(chosen)) {
-      throw errors.SCHEMA_HIDDEN({ schema: chosen, schemas: catalog.schemas });
-    }
-    const relation = findRelation(catalog, chosen, table);
-    return { table: relation.name, statement: planExport(catalog, relation, parseQuery(search)) };
+    const { relation, query } = findTable(catalog, wanted);
+    return { table: relation.name, statement: planExport(catalog, relation, query) };
   } catch (error) {
     throw asQueryError(error);
   }

@@ -26,6 +26,9 @@ const itemsOf = (columns: string, condition: string) =>
   answerSql(`select ${columns} from tidemark.job_items
     where job_id = $1 and index > $2::int and ${condition} and ($4::text is null or code = $4::text) order by index limit $3::int`);
 
+/** With items that are planned and not done; these have no code. */
+const ALL_ITEMS = answerSql('select * from tidemark.items_of_job($1, $2::int, $3::int)');
+
 const PAGES = {
   items: itemsOf('index, state, attempts, input, value, files, code, error, duration_ms, ended_at', 'true'),
   results: itemsOf('index, input, value, files, duration_ms, ended_at', "state = 'succeeded'"),
@@ -44,7 +47,15 @@ export function registerJobItems(app: BaseApp, context: RouteContext): void {
       const { id } = request.params;
       const { after = -1, limit = DEFAULT_LIMIT, code, group } = request.query;
       if (name === 'failures' && group) return answer(context, request, reply, { id, text: GROUPS, params: [id] });
-      const rows = await answer(context, request, reply, { id, text, params: [id, after, limit, code ?? null] });
+      const page = [id, after, limit];
+      const rows = await answer(
+        context,
+        request,
+        reply,
+        name === 'items' && code === undefined
+          ? { id, text: ALL_ITEMS, params: page }
+          : { id, text, params: [...page, code ?? null] },
+      );
       const last = rows.at(-1);
       // A full page may be the last one: the next is empty then.
       if (last && rows.length === limit) {

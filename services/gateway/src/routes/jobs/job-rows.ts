@@ -10,16 +10,19 @@ import { askedBy } from '../../request/asked.ts';
 import { fullIdentity, readIdentity } from '../../request/identity-settings.ts';
 
 const COLUMNS =
-  'j.id, j.kind, coalesce(j.spec, tidemark.job_spec(j)) as spec, j.priority, j.state, j.total, j.done, j.failed, j.planned_all, j.waits_for, j.error, j.run_at, j.deadline, j.created_at, j.started_at, j.finished_at, t.wait_seconds, t.run_seconds, t.rate, t.eta';
+  'j.id, j.kind, coalesce(j.spec, tidemark.job_spec(j)) as spec, j.priority, j.tenant, j.state, j.total, j.done, j.failed, j.planned_all, j.waits_for, j.error, j.run_at, j.deadline, j.at_least, j.tidemark, j.created_at, j.started_at, j.finished_at, t.wait_seconds, t.run_seconds, t.rate, t.eta';
 
 export const JobParams = Type.Object({ id: Type.String({ format: 'uuid' }) });
 export interface JobRequest {
   Params: { id: string };
 }
 
-/** @param from a table or function of rows of tidemark.jobs, and what follows it */
-export function jobsSql(from: string, tail = ''): string {
-  return `select row_to_json("_j") as job from (select ${COLUMNS} from ${from} as j, lateral tidemark.job_timing(j) as t ${tail}) as "_j"`;
+/**
+ * @param from a table or function of rows of tidemark.jobs, and `tail` follows it
+ * @param more further columns
+ */
+export function jobsSql(from: string, tail = '', more = ''): string {
+  return `select row_to_json("_j") as job from (select ${COLUMNS}${more} from ${from} as j, lateral tidemark.job_timing(j) as t ${tail}) as "_j"`;
 }
 
 export async function readJobs(context: RouteContext, request: FastifyRequest, statement: Statement) {

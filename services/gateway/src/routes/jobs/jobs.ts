@@ -10,7 +10,8 @@ import { registerSubmitJob } from './submit.ts';
 
 const LIST_LIMIT = 100;
 const LIST = jobsSql('tidemark.jobs', `order by j.created_at desc limit ${LIST_LIMIT}`);
-const SHOW = jobsSql('tidemark.jobs', 'where j.id = $1');
+// Counting the jobs before one is too much work for a list.
+const SHOW = jobsSql('tidemark.jobs', 'where j.id = $1', ', tidemark.queue_position(j.id) as queue_position');
 
 export const jobRoutes = fp(
   async (app: BaseApp, context: RouteContext) => {

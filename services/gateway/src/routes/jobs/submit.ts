@@ -22,9 +22,18 @@ export function registerSubmitJob(app: BaseApp, context: RouteContext): void {
     await checkKind(context, request, body);
     const key = request.headers['idempotency-key'];
     const { kind, spec, priority = 'normal', run_at = null, deadline = null } = body;
+    const atLeast = body.at_least ?? (typeof request.headers.tidemark === 'string' ? request.headers.tidemark : null);
     const job = await changeJob(context, request, reply, {
-      sql: 'tidemark.submit_job($1, $2, $3, $4, $5, $6)',
-      params: [kind, JSON.stringify(spec), priority, run_at, deadline, typeof key === 'string' ? key : null],
+      sql: 'tidemark.submit_job($1, $2, $3, $4, $5, $6, $7)',
+      params: [
+        kind,
+        JSON.stringify(spec),
+        priority,
+        run_at,
+        deadline,
+        typeof key === 'string' ? key : null,
+        atLeast || null,
+      ],
     });
     return reply.code(202).header('location', `/api/v1/jobs/${job.id}`).send(job);
   });
