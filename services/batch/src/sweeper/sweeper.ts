@@ -6,6 +6,7 @@ import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import { targetStatements } from '../fairness/target-statements.ts';
 import { errorColumn } from '../jobs/error-column.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
@@ -39,6 +40,8 @@ const PLANS = 20;
 const PLANNING_MS = 60_000;
 /** Three heartbeats of a kind's instances (see kind-registry.ts). */
 const KIND_AWAY_MS = 30_000;
+/** The limit of a target that nothing called for an hour is forgotten. */
+const TARGET_MS = 60 * 60_000;
 const UNFINISHED = '["queued", "planning", "running", "paused"]';
 /** A publication may be under way for this long. */
 const PUBLISH_MS = 5_000;
@@ -159,6 +162,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     await step('republish', republish);
     await step('replan', replan);
     await step('waits', sayWaits);
+    await step('targets', async () => void (await pool.query(targetStatements.forget, [TARGET_MS, LIMIT])));
     await plan();
     await step('pages', planPages);
   }
