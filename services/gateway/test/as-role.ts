@@ -7,7 +7,7 @@ export interface Role {
 }
 
 /** Runs one query as the role with its claims, in a transaction that is rolled back. */
-export async function asRole<R extends object>(sql: Sql, claims: Role, query: string): Promise<R[]> {
+async function asRole<R extends object>(sql: Sql, claims: Role, query: string): Promise<R[]> {
   let rows: R[] = [];
   const rolledBack = new Error('rolled back');
   await sql

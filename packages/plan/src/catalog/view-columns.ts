@@ -91,7 +91,7 @@ function rowsTable(views: ReadonlyMap<string, ViewFacts>, view: string): string 
   return undefined;
 }
 
-export function viewFacts({ tree }: ViewTree): ViewFacts {
+function viewFacts({ tree }: ViewTree): ViewFacts {
   const query = nodeFields(tree, tree.indexOf('{'));
   const origins = new Map<number, Origin>();
   for (const node of listNodes(tree, query.get('targetList'))) {
