@@ -9,8 +9,13 @@ export interface ChunkQueue extends Omit<WorkQueue, 'publish'> {
 
 export function createChunkQueue(bus: Bus, observe: (event: BatchEvent) => void): ChunkQueue {
   const queue = createWorkQueue(bus);
+  let onStored = () => {};
   return {
     ...queue,
+    watch(onWork) {
+      onStored = onWork;
+      return queue.watch(onWork);
+    },
     async publish(chunks) {
       await Promise.all(
         chunks.map(({ priority, job, chunk, attempt }) =>
@@ -19,6 +24,8 @@ export function createChunkQueue(bus: Bus, observe: (event: BatchEvent) => void)
             .catch((error: Error) => observe({ type: 'queue.publish_failed', priority, error })),
         ),
       );
+      // Other instances hear of the messages a moment before these can be pulled; this one need not look twice.
+      onStored();
     },
   };
 }

@@ -26,6 +26,8 @@ export interface Runner {
 
 /** ms between checks without a wake-up, in case one is lost. */
 const LOOK_MS = 1_000;
+/** A message is announced a moment before it can be pulled, so that a wake-up that finds none looks again. */
+const LOOK_AGAIN_MS = 20;
 const RETRY_MS = 500;
 
 const validator = Compile(WorkMessage);
@@ -46,8 +48,8 @@ export function startRunner(options: RunnerOptions): Runner {
     wakeUp?.();
   };
 
-  /** A wake-up between two calls ends the next one. */
-  async function sleep(ms: number): Promise<void> {
+  /** A wake-up between two calls ends the next one. Returns whether a wake-up ended it. */
+  async function sleep(ms: number): Promise<boolean> {
     if (!woken && !stopped) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
@@ -58,7 +60,9 @@ export function startRunner(options: RunnerOptions): Runner {
       });
       wakeUp = undefined;
     }
+    const wasWoken = woken;
     woken = false;
+    return wasWoken;
   }
 
   async function next(priorities: readonly Priority[]): Promise<Delivery | undefined> {
@@ -101,9 +105,10 @@ export function startRunner(options: RunnerOptions): Runner {
   }
 
   async function loop(): Promise<void> {
+    let wasWoken = false;
     while (!stopped) {
       if (running.size >= slots || full || !options.mayTake()) {
-        await sleep(LOOK_MS);
+        wasWoken = await sleep(LOOK_MS);
         full = false;
         continue;
       }
@@ -113,7 +118,7 @@ export function startRunner(options: RunnerOptions): Runner {
         problem = undefined;
         if (delivery && stopped) delivery.nak(0);
         else if (delivery) start(priorities, delivery);
-        else await sleep(LOOK_MS);
+        else wasWoken = await sleep(wasWoken ? LOOK_AGAIN_MS : LOOK_MS);
       } catch (error) {
         problem = (error as Error).message;
         observe({ type: 'queue.pull_failed', error: error as Error });

@@ -43,6 +43,8 @@ const KIND_AWAY_MS = 30_000;
 /** The limit of a target that nothing called for an hour is forgotten. */
 const TARGET_MS = 60 * 60_000;
 const UNFINISHED = '["queued", "planning", "running", "paused"]';
+/** A change is heard a moment before its transaction is visible, so that a wake-up that finds no job looks again. */
+const LOOK_AGAIN_MS = 20;
 /** A publication may be under way for this long. */
 const PUBLISH_MS = 5_000;
 
@@ -54,6 +56,8 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let sweeping: Promise<void> = Promise.resolve();
   let planning: Promise<void> | undefined;
   let planAgain = false;
+  let plannedTotal = 0;
+  let lookAgain: NodeJS.Timeout | undefined;
   let advancedUntil: string | null = null;
   /** After an outage of Postgres the holders of leases may renew them before their chunks count as lost. */
   let failedAt = Number.NEGATIVE_INFINITY;
@@ -63,7 +67,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   async function planWaiting(): Promise<void> {
     do {
       planAgain = false;
-      for (let i = 0; i < PLANS && !stopped && (await planner.planNext()); i += 1);
+      for (let i = 0; i < PLANS && !stopped && (await planner.planNext()); i += 1) plannedTotal += 1;
     } while (planAgain && !stopped);
   }
 
@@ -74,6 +78,14 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       planning = undefined;
     });
     return planning;
+  }
+
+  async function planHeard(): Promise<void> {
+    const before = plannedTotal;
+    await plan();
+    if (plannedTotal > before || stopped) return;
+    clearTimeout(lookAgain);
+    lookAgain = setTimeout(() => void plan(), LOOK_AGAIN_MS);
   }
 
   async function planPages(): Promise<void> {
@@ -181,12 +193,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   const ending = every('overdue jobs', OVERDUE_MS, () => step('overdue', endOverdue), observe);
   sweeping = sweep().finally(schedule);
   return {
-    wake: () => void plan(),
+    wake: () => void planHeard(),
     planPage,
     problem: () => [...problems].map(([name, message]) => `${name}: ${message}`).join('; ') || undefined,
     async stop() {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(lookAgain);
       ending.stop();
       await Promise.all([sweeping, planning, ...paging.values()]);
     },

@@ -92,7 +92,7 @@ t.test('the finding names the culprit and its table, and its SQL ends the fault,
   t.equal(finding?.root, null);
   t.equal(health.findings.filter(({ root }) => root === null).length, 1, JSON.stringify(health.findings));
   const tree = (await (await metrics.get('database/locks')).json()) as { waiting: number; roots: unknown[] };
-  t.match(tree, { waiting: 1, roots: [{ session: { application: 'nightly-report' } }] });
+  t.match(tree, { waiting: 1, roots: [{ session: { application: 'nightly-report' } }] }, JSON.stringify(tree));
 
   const sql = finding?.do[0]?.sql ?? '';
   const reused = sql.replace(/backend_start = '(\d+)/, (_all, year) => `backend_start = '${Number(year) - 1}`);

@@ -91,7 +91,10 @@ t.test('shows problems and a lost connection, and reconnects by itself', async (
   const page = await openPage(`/#token=${await metrics.token('ops')}`);
   await page.getByRole('status').getByText('All is well').waitFor();
   gateway.stop();
-  await page.locator('.reasons li.down').getByText('No gateway reports itself').waitFor();
+  const problem = page.locator('.reasons li.down');
+  await problem.getByText(/^Gateway-t .* has been silent/).waitFor();
+  await problem.getByText('1 consequence').click();
+  await problem.getByText('No gateway reports itself').waitFor();
   await page.locator('#instances tr.bad', { hasText: 'gateway-t' }).getByText('lost, silent for').waitFor();
 
   const { port } = new URL(metrics.url);

@@ -28,7 +28,7 @@ const RETYPES: readonly [change: string, before: string, after: string][] = [
 ];
 
 t.test('uses the new type of a retyped column in snapshots, changes and windows', async (t) => {
-  const service = await startTestRealtime(SETUP, { DEFINITIONS_CHECK_MS: '100' });
+  const service = await startTestRealtime(SETUP, { DEFINITIONS_CHECK_MS: '100', FRAMES_PER_SECOND: '5000' });
   t.teardown(() => service.stop());
   const client = await new LiveClient(service.url, { token: await token({ role: 'authenticated' }) }).open();
   t.teardown(() => client.close());
