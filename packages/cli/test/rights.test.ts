@@ -269,7 +269,8 @@ t.test('no service has a right to a table that none of its statements uses', asy
   t.ok(grants.length > 20);
   const verbs: Record<string, (table: string) => RegExp> = {
     // An UPDATE whose condition reads columns asks for it as well.
-    select: (table) => new RegExp(`\\b(from|join)\\s+tidemark\\.${table}\\b|update tidemark\\.${table}\\b[^;]*? where `),
+    select: (table) =>
+      new RegExp(`\\b(from|join)\\s+tidemark\\.${table}\\b|update tidemark\\.${table}\\b[^;]*? where `),
     insert: (table) => new RegExp(`insert into tidemark\\.${table}\\b`),
     // ON CONFLICT DO UPDATE, and LOCK TABLE, ask for it as well.
     update: (table) =>
