@@ -16,7 +16,7 @@ export interface WorkQueue {
 }
 
 /** Time until an unacknowledged message is delivered again; `working()` restarts it. */
-export const ACK_WAIT_MS = 30_000;
+export const ACK_WAIT_MS = 10_000;
 /** Limit over all instances, as a safeguard: an instance pulls no more messages than it has threads. */
 const MAX_ACK_PENDING = 2_000;
 /** The server answers at once; no answer within this time means that it is gone. */
