@@ -17,7 +17,7 @@ const EVERY_MS = 60_000;
 const JOBS = 200;
 /** A pause between the statements leaves the disk to others. */
 const PAUSE_MS = 10;
-/** Each takes some 10 ms for this many rows (measured); outputs have a trigger. */
+/** Each takes some 10 ms for this many rows; outputs have a trigger. */
 const ROWS = 500;
 
 const EXPIRED = `
