@@ -20,7 +20,7 @@ interface Origin {
 }
 
 export interface ViewFacts {
-  /** By number of the view's column. */
+  /** The keys are the numbers of the view's columns. */
   readonly origins: ReadonlyMap<number, Origin>;
   /** The only relation that the view reads, of which it has each row at most once; undefined for any other view. */
   readonly rowsOf: string | undefined;

@@ -2,16 +2,12 @@
 import { HeldAnswer, INSPECTION_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import type { RouteContext } from '../context.ts';
 import { askInstances } from '../instances/ask.ts';
 import { inspectedInstances } from '../instances/inspected.ts';
 import { poolsByName } from '../instances/pools.ts';
 import { operatorToken } from '../plugins/operators-only.ts';
-
-const Query = Type.Object({
-  limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
-});
+import { ListQuery } from './list-query.ts';
 
 export const connectionsRoute = fp(
   async (app: BaseApp, { monitor, bus }: RouteContext) => {
@@ -28,14 +24,14 @@ export const connectionsRoute = fp(
       return { held: all.sort((a, b) => b.heldMs - a.heldMs).slice(0, limit), silent };
     }
 
-    app.get('/database/pools', { schema: { querystring: Query } }, async (request, reply) => {
+    app.get('/database/pools', { schema: { querystring: ListQuery } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { at, instances } = monitor.health();
       const holders = await heldBy(operatorToken(request), request.query.limit);
       return { at, pools: poolsByName(instances), ...holders };
     });
 
-    app.get('/database/connection-leaks', { schema: { querystring: Query } }, async (request, reply) => {
+    app.get('/database/connection-leaks', { schema: { querystring: ListQuery } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { at } = monitor.health();
       const { held, silent } = await heldBy(operatorToken(request), INSPECTION_LIST_LIMIT);

@@ -1,18 +1,13 @@
 /** Figures of the statements that the instances ran. */
-import { INSPECTION_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import type { RouteContext } from '../context.ts';
 import { mergedStatements } from '../instances/statements.ts';
-
-const Query = Type.Object({
-  limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
-});
+import { ListQuery } from './list-query.ts';
 
 export const queriesRoute = fp(
   async (app: BaseApp, { monitor }: RouteContext) => {
-    app.get('/queries/stats', { schema: { querystring: Query } }, async (request, reply) => {
+    app.get('/queries/stats', { schema: { querystring: ListQuery } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { at, instances } = monitor.health();
       return { at, statements: mergedStatements(instances).slice(0, request.query.limit) };

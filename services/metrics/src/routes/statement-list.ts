@@ -1,16 +1,12 @@
 /** The slow or the latest statements of all instances, each with its route and trace. */
-import { INSPECTION_LIST_LIMIT, StatementsAnswer } from '@tidemark/contracts';
+import { StatementsAnswer } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import type { RouteContext } from '../context.ts';
 import { askInstances } from '../instances/ask.ts';
 import { inspectedInstances } from '../instances/inspected.ts';
 import { operatorToken } from '../plugins/operators-only.ts';
-
-const Query = Type.Object({
-  limit: Type.Integer({ default: 50, minimum: 1, maximum: INSPECTION_LIST_LIMIT }),
-});
+import { ListQuery } from './list-query.ts';
 
 export interface StatementListOptions extends RouteContext {
   list: 'slow' | 'recent';
@@ -19,7 +15,7 @@ export interface StatementListOptions extends RouteContext {
 
 export const statementListRoute = fp(
   async (app: BaseApp, { monitor, bus, list, path }: StatementListOptions) => {
-    app.get(path, { schema: { querystring: Query } }, async (request, reply) => {
+    app.get(path, { schema: { querystring: ListQuery } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { limit } = request.query;
       const question = { token: operatorToken(request), list, limit };

@@ -32,7 +32,7 @@ export const wal: Trial = {
     const messages = await relayed(services);
     context.log(JSON.stringify(messages));
     const jobsSubject = Object.keys(messages).find((subject) => subject.endsWith('.tidemark.jobs')) ?? '';
-    // Those of the relay itself have an @.
+    // The relay's own subjects contain an @.
     const forItems = Object.entries(messages).filter(([subject]) => subject !== jobsSubject && !subject.includes('.@'));
     return [
       atMost('WAL an item', TARGET_BYTES[mode], Math.round(bytes / FILES[mode]), ' bytes'),
