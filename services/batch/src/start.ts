@@ -1,3 +1,4 @@
+/** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
@@ -57,16 +58,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   try {
     bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
-    const leases = { ...options, applicationName: `${applicationName}/leases` };
-    const engine = await startBatch({
-      config,
-      instance,
-      database,
-      databaseOptions: leases,
-      bus,
-      workerFile,
-      observe,
-    });
+    const leaseDatabase = { ...options, applicationName: `${applicationName}/leases` };
+    const engine = await startBatch({ config, instance, database, leaseDatabase, bus, workerFile, observe });
     batch = engine;
     registerMetrics(metrics, engine);
     const descriptors = openDescriptors({

@@ -1,0 +1,42 @@
+/** Planning turns jobs into chunks, and ends what is over: due schedules, lost chunks, cancelled and expired jobs. */
+import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
+import type { Resources } from '../resources.ts';
+import { startRetention } from '../retention/retention.ts';
+import { startScheduler } from '../schedules/scheduler.ts';
+import { plannerSettings } from '../settings.ts';
+import { startSweeper } from '../sweeper/sweeper.ts';
+import type { JobLedger } from './job-ledger.ts';
+import { createPlanner } from './planner.ts';
+
+export interface PlanningOptions {
+  resources: Resources;
+  jobs: JobLedger;
+  chunks: ChunkLedger;
+  onCancelled: (job: string) => void;
+}
+
+export function startPlanning({ resources, jobs, chunks, onCancelled }: PlanningOptions) {
+  const { config, pool, queue, roles, observe } = resources;
+  const planner = createPlanner({ ...resources, ...plannerSettings(config), ledger: jobs, publish: queue.publish });
+  const intervalMs = config.BATCH_SWEEP_MS;
+  const sweeper = startSweeper({
+    pool,
+    planner,
+    jobs,
+    chunks,
+    queue,
+    observe,
+    onCancelled,
+    intervalMs,
+    leaseMs: config.BATCH_LEASE_MS,
+  });
+  const scheduler = startScheduler({ pool, roles, observe, intervalMs, onStarted: sweeper.wake });
+  const retention = startRetention({ pool, days: config.BATCH_RETAIN_DAYS, observe });
+
+  return {
+    sweeper,
+    async stop(): Promise<void> {
+      await Promise.all([sweeper.stop(), scheduler.stop(), retention.stop()]);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** What the planning and the running of jobs share: kinds, queue, file store, tables, HTTP and leases. */
+import { randomUUID } from 'node:crypto';
+import type { Bus } from '@tidemark/bus';
+import type { Database, DatabaseOptions } from '@tidemark/db';
+import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
+import type { Config } from './config.ts';
+import type { BatchEvent } from './events.ts';
+import { createSafeHttp } from './http/safe-http.ts';
+import { jobStatements } from './jobs/job-statements.ts';
+import { registerKinds } from './kinds/kind-registry.ts';
+import { loadKinds } from './kinds/load-kinds.ts';
+import { startLeases } from './leases/leases.ts';
+import { createChunkQueue } from './queue/chunk-queue.ts';
+import * as settings from './settings.ts';
+import { openJobDatabase } from './tables/job-database.ts';
+
+export interface ResourcesOptions {
+  config: Config;
+  instance: string;
+  database: Database;
+  /** The leases have connections of their own. */
+  leaseDatabase: Omit<DatabaseOptions, 'observe'>;
+  bus: Bus;
+  observe: (event: BatchEvent) => void;
+}
+
+export type Resources = Awaited<ReturnType<typeof openResources>>;
+
+export async function openResources({ config, instance, database, leaseDatabase, bus, observe }: ResourcesOptions) {
+  const pool = database.pools.write;
+  const roles = settings.rolesOfJobs(config);
+  const worker = `${instance}/${randomUUID()}`;
+  const kinds = await loadKinds(config.BATCH_KINDS);
+  await pool.query(jobStatements.keepTenantClaim, [config.BATCH_TENANT_CLAIM]);
+  const registration = await registerKinds(pool, kinds, observe);
+  const queue = createChunkQueue(bus, observe);
+  await queue.ensure();
+  const registry = createFileRegistry(pool);
+  const store = await openFileStore(fileStoreOptions(config));
+  const http = createSafeHttp(settings.httpSettings(config));
+  const tables = openJobDatabase({ database, registry, store, config, roles, worker, observe });
+  const leases = await startLeases({ database: leaseDatabase, worker, leaseMs: config.BATCH_LEASE_MS, observe });
+
+  return {
+    config,
+    database,
+    pool,
+    roles,
+    worker,
+    kinds,
+    queue,
+    registry,
+    store,
+    http,
+    ...tables,
+    leases,
+    observe,
+    stopRegistration: registration.stop,
+    async close(): Promise<void> {
+      await Promise.all([leases.stop(), tables.snapshots.stop(), http.close()]);
+      store.close();
+    },
+  };
+}
