@@ -11,4 +11,9 @@ export const errors = defineErrors('TESTING', {
     message: (p) => `the database ${p.database} did not appear on the replica within ${p.seconds} s`,
     hint: 'Run the test again if the machine was slow; otherwise the log of the replica has the cause.',
   }),
+  SERVER_SILENT: row<{ server: string; seconds: number }>({
+    status: 504,
+    message: (p) => `${p.server} did not answer within ${p.seconds} s, or has ended`,
+    hint: 'Run its programs by hand with the same settings: they print the cause.',
+  }),
 });

@@ -16,6 +16,7 @@ import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
+import { databaseRoute } from './routes/database.ts';
 import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
@@ -47,6 +48,7 @@ const PERFORMANCE_ROUTES = [
   connectionsRoute,
   replicaLagRoute,
   locksRoute,
+  databaseRoute,
   queriesRoute,
   statementsRoute,
   workersRoute,

@@ -30,8 +30,10 @@ import { registerTelemetryGauges } from './monitor/telemetry-gauges.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
 const PROBE_CONNECTIONS = 64;
-/** Seven collectors run one statement at a time each, and the router polls over this pool, too. */
-const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
+/** Two connections that are opened at the start and kept: when others take all of max_connections, this service still sees who. */
+const ADMIN_POOL = { min: 2, max: 2, waitingLimit: 32, lifetimeMs: Number.MAX_SAFE_INTEGER };
+/** A statistic that waits for a lock would be late, and others would queue behind its lock. */
+const SESSION_SETTINGS = { lock_timeout: '100ms' };
 /** openDatabase makes these pools, too; this service runs no statements on them. */
 const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
 
@@ -64,6 +66,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     postgres = await connectPostgres({
       primaryUrl: config.DATABASE_URL,
       applicationName: `tidemark/${instance}`,
+      settings: SESSION_SETTINGS,
       pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
       observe,
     });

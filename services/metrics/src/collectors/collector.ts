@@ -1,4 +1,5 @@
 /** A failure clears the value, so that it is either current or missing, never stale. Runs never overlap. */
+import { Semaphore } from '@tidemark/service';
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
@@ -23,9 +24,11 @@ export interface Collector<T> {
   stop(): Promise<void>;
 }
 
+/** @param turns collectors with the same semaphore run one after another, and wait for their turn without a time limit */
 export function startCollector<T>(
   definition: CollectorDefinition<T>,
   observe: (event: MetricsEvent) => void,
+  turns = new Semaphore(1),
 ): Collector<T> {
   const { name, intervalMs, timeoutMs } = definition;
   let value: T | undefined;
@@ -44,6 +47,7 @@ export function startCollector<T>(
   };
 
   async function run(): Promise<void> {
+    if (stopped) return;
     const startedAt = Date.now();
     const late = errors.COLLECTOR_TIMEOUT({ name, timeoutMs });
     state.runsTotal++;
@@ -66,7 +70,7 @@ export function startCollector<T>(
 
   let running = loop();
   function loop(): Promise<void> {
-    return run().then(() => {
+    return turns.run(run).then(() => {
       if (stopped) return;
       timer = setTimeout(
         () => {

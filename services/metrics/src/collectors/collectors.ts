@@ -1,25 +1,32 @@
 import type { Bus } from '@tidemark/bus';
+import { Semaphore } from '@tidemark/service';
 import type { MetricsEvent } from '../events.ts';
 import { type Collector, type CollectorState, startCollector } from './collector.ts';
 import { finishedJobs, jobs } from './jobs.ts';
 import { nats } from './nats.ts';
 import { activity } from './postgres-activity.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
+import { indexes } from './postgres-indexes.ts';
 import { replication } from './postgres-replication.ts';
 import { size } from './postgres-size.ts';
 import { statements } from './postgres-statements.ts';
+import { tables } from './postgres-tables.ts';
 
 type ValueOf<C> = C extends Collector<infer T> ? T : never;
 
 export function startCollectors(postgres: PostgresConnection, bus: Bus, observe: (event: MetricsEvent) => void) {
+  // Collectors that may take seconds share one of the two connections, so that those of each second have the other.
+  const slow = new Semaphore(1);
   const collectors = {
     activity: startCollector(activity(postgres), observe),
     replication: startCollector(replication(postgres), observe),
-    size: startCollector(size(postgres), observe),
-    statements: startCollector(statements(postgres, observe), observe),
+    size: startCollector(size(postgres), observe, slow),
+    tables: startCollector(tables(postgres), observe, slow),
+    indexes: startCollector(indexes(postgres), observe, slow),
+    statements: startCollector(statements(postgres, observe), observe, slow),
     nats: startCollector(nats(bus), observe),
     jobs: startCollector(jobs(postgres), observe),
-    finishedJobs: startCollector(finishedJobs(postgres), observe),
+    finishedJobs: startCollector(finishedJobs(postgres), observe, slow),
   };
   type All = typeof collectors;
   type Values = { [K in keyof All]: ValueOf<All[K]> | undefined };

@@ -5,6 +5,16 @@ import { errors } from '../errors.ts';
 
 const RETRY_MS = 2_000;
 
+/** Returns the major version of the server, such as 18. It may change with a failover, so it is asked each time. */
+export async function majorVersion(pool: Pool, options: Parameters<Pool['query']>[2]): Promise<number> {
+  const [row] = await pool.query<{ major: number }>(
+    "select current_setting('server_version_num')::int / 10000 as major",
+    [],
+    options,
+  );
+  return row?.major as number;
+}
+
 export interface PostgresConnection {
   admin(): Pool;
   poolStats(): PoolStats[];

@@ -47,6 +47,8 @@ function* collectorRules({ collectors }: SystemState): Generator<Finding> {
       severity: server?.severity ?? 'degraded',
       message: server ? `${server.name}: ${error}` : `the collector "${name}" fails: ${error}`,
       hint: hint ?? 'Its figures are missing until it succeeds; it retries by itself.',
+      // One lock may make one run fail; the next one follows within 2 s.
+      holdMs: server ? 0 : HOLD_MS,
     };
   }
 }
