@@ -71,10 +71,12 @@ export const chunkStatements = {
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
     returning chunk`,
 
-  /** Returns chunks with an expired lease. $1: limit. */
+  /** Returns chunks with an expired lease. $1: limit, $2, $3, $4: lease, job and chunk of the last one of the page before, or null. */
   lost: `
-    select job_id as job, chunk, attempt from tidemark.job_chunks
-    where state = 'running' and lease_until < clock_timestamp() order by lease_until limit $1::int`,
+    select job_id as job, chunk, attempt, lease_until::text as lease from tidemark.job_chunks
+    where state = 'running' and lease_until < clock_timestamp()
+      and ($2::text is null or (lease_until, job_id, chunk) > ($2::text::timestamptz, $3::uuid, $4::int))
+    order by lease_until, job_id, chunk limit $1::int`,
 
   /**
    * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null
@@ -105,20 +107,25 @@ export const chunkStatements = {
       where r.state = 'running' or (r.state = 'queued' and r.queued_at < clock_timestamp() - $2::float8 * interval '1 ms')
     ) - $1::int))`,
 
-  /** The recursive part visits each job with open chunks once, by the index. $1: limit of jobs. */
-  cancelEnded: `
+  /** A page of the jobs with open chunks. The recursive part visits each once, by the index. $1: the last job of the page before, $2: limit. */
+  jobsWithOpen: `
     with recursive open (job_id) as (
-      (select job_id from tidemark.job_chunks where state in ('planned', 'queued', 'running') order by job_id limit 1)
+      (select job_id from tidemark.job_chunks
+        where state in ('planned', 'queued', 'running') and ($1::uuid is null or job_id > $1::uuid) order by job_id limit 1)
       union all
       select (select c.job_id from tidemark.job_chunks c
         where c.state in ('planned', 'queued', 'running') and c.job_id > open.job_id order by c.job_id limit 1)
       from open where open.job_id is not null
-    ), ended as (
-      select open.job_id from open join tidemark.jobs j on j.id = open.job_id
-      where j.state in ('cancelled', 'failed', 'partly_failed', 'succeeded') limit $1::int
-    ), cancelled as (
+    )
+    select job_id as id from open where job_id is not null limit $2::int`,
+
+  /** Open chunks of ended jobs → cancelled. $1: JSON array of jobs. */
+  cancelEnded: `
+    with cancelled as (
       update tidemark.job_chunks c set state = 'cancelled', lease_until = null, finished_at = clock_timestamp()
-      from ended where c.job_id = ended.job_id and c.state in ('planned', 'queued', 'running')
+      from jsonb_array_elements_text($1::jsonb) as e join tidemark.jobs j on j.id = e.value::uuid
+      where c.job_id = j.id and c.state in ('planned', 'queued', 'running')
+        and j.state in ('cancelled', 'failed', 'partly_failed', 'succeeded')
       returning c.job_id
     )
     select job_id, count(*)::int as chunks from cancelled group by job_id`,

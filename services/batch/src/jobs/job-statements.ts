@@ -68,9 +68,13 @@ export const jobStatements = {
       limit 1 for update of q skip locked)
     returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, not ${MAY_ROLE} as "isRefused"`,
 
+  /** A page of the jobs that may wait for something. $1: state, $2: the last job of the page before, or null, $3: limit. */
+  waiting: `
+    select id from tidemark.jobs where state = $1::text and ($2::uuid is null or id > $2::uuid) order by id limit $3::int`,
+
   /**
-   * Says what an unfinished job waits for: an instance that runs its kind and version, or a target that its chunks call. Such a
-   * job holds no place. $1: ms without a heartbeat of the kind, $2: limit.
+   * Says what a job waits for: an instance that runs its kind and version, or a target that its chunks call. Such a job holds
+   * no place. $1: ms without a heartbeat of the kind, $2: JSON array of jobs.
    */
   sayWaits: `
     update tidemark.jobs j set waits_for = w.waits
@@ -92,7 +96,7 @@ export const jobStatements = {
             order by t.blocked_until limit 1)
         end as waits
       from tidemark.jobs u join tidemark.job_requests r on r.job_id = u.id
-      where u.state in ('queued', 'running')
+      where u.id in (select value::uuid from jsonb_array_elements_text($2::jsonb)) and u.state in ('queued', 'running')
     ) as w
     where j.id in (
       select i.id from tidemark.jobs i where i.id = w.id and i.state in ('queued', 'running') for update skip locked)
@@ -105,7 +109,7 @@ export const jobStatements = {
     where state = 'planning' and id in (
       select id from tidemark.jobs
       where state = 'planning' and (started_at is null or started_at < clock_timestamp() - $1::float8 * interval '1 ms')
-      limit $2::int for update skip locked)
+      order by id limit $2::int for update skip locked)
     returning id`,
 
   /** Returns the number of open items in running jobs of the identity, and the limit; no row without a limit. $1: job. */

@@ -1,6 +1,6 @@
 /** Starts the jobs of schedules. Every instance does; the lock of a schedule and the key of its runs let each time start once. */
 import { TidemarkError } from '@tidemark/contracts';
-import type { Pool, Row } from '@tidemark/db';
+import type { Pool, Row, Transaction } from '@tidemark/db';
 import { every, readPattern } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 import { dueTimes } from './due-times.ts';
@@ -14,6 +14,12 @@ export interface SchedulerOptions {
   /** A job has been inserted. */
   onStarted: () => void;
   observe: (event: BatchEvent) => void;
+}
+
+/** The place of a schedule in the order of a sweep. */
+interface Taken {
+  key: string;
+  id: string;
 }
 
 /** Schedules of one sweep; the others follow in the next one. */
@@ -39,11 +45,8 @@ export function startScheduler({ pool, roles, intervalMs, onStarted, observe }: 
     }
   }
 
-  /** Returns false when no schedule is due. */
-  function startDue(): Promise<boolean> {
-    return inTransaction(async (tx, events) => {
-      const [schedule] = await tx.query<Schedule>(sql.takeDue);
-      if (!schedule) return false;
+  function startDue(after: Taken | undefined): Promise<Taken | undefined> {
+    return inTransaction(after, sql.takeDue, async (tx, schedule: Schedule, events) => {
       const { id, pattern, time_zone: zone, missed } = schedule;
       const now = new Date(schedule.now);
       let next: Date | null = null;
@@ -61,36 +64,51 @@ export function startScheduler({ pool, roles, intervalMs, onStarted, observe }: 
         error = asError(problem);
       }
       await tx.query(sql.keepNext, [id, pattern, zone, next, error]);
-      return true;
     });
   }
 
-  function startWaiting(): Promise<boolean> {
-    return inTransaction(async (tx, events) => {
-      const [schedule] = await tx.query<Schedule & { due_at: string }>(sql.takeWaiting);
-      if (!schedule) return false;
+  function startWaiting(after: Taken | undefined): Promise<Taken | undefined> {
+    return inTransaction(after, sql.takeWaiting, async (tx, schedule: Schedule & { due_at: string }, events) => {
       events.push(await startScheduled(tx, schedule, new Date(schedule.due_at), roles));
-      return true;
     });
   }
 
-  async function inTransaction(
-    work: (
-      tx: Parameters<Parameters<Pool['transaction']>[0]>[0],
-      events: (BatchEvent | undefined)[],
-    ) => Promise<boolean>,
-  ): Promise<boolean> {
+  /** Returns the schedule that it took, also when the work failed: one that cannot start keeps no others. */
+  async function inTransaction<S extends Schedule>(
+    after: Taken | undefined,
+    take: string,
+    work: (tx: Transaction, schedule: S, events: (BatchEvent | undefined)[]) => Promise<void>,
+  ): Promise<Taken | undefined> {
     const events: (BatchEvent | undefined)[] = [];
-    const isDone = await pool.transaction((tx) => work(tx, events));
+    let taken: Taken | undefined;
+    try {
+      await pool.transaction(async (tx) => {
+        const [schedule] = await tx.query<S & Taken>(take, [after?.key ?? null, after?.id ?? null]);
+        taken = schedule && { key: schedule.key, id: schedule.id };
+        if (schedule) await work(tx, schedule, events);
+      });
+    } catch (error) {
+      if (!taken) throw error;
+      observe({ type: 'sweep.failed', step: `schedule ${taken.id}`, error: error as Error });
+      return taken;
+    }
     for (const event of events) if (event) observe(event);
     if (events.some((event) => event?.type === 'schedule.started')) onStarted();
-    return isDone;
+    return taken;
+  }
+
+  async function startAll(start: typeof startDue): Promise<void> {
+    let last: Taken | undefined;
+    for (let n = 0; n < LIMIT && !stopped; n += 1) {
+      last = await start(last);
+      if (!last) return;
+    }
   }
 
   async function sweep(): Promise<void> {
     await readNew();
-    for (let n = 0; n < LIMIT && !stopped && (await startDue()); n += 1);
-    for (let n = 0; n < LIMIT && !stopped && (await startWaiting()); n += 1);
+    await startAll(startDue);
+    await startAll(startWaiting);
   }
 
   const timer = every(

@@ -12,6 +12,7 @@ import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 import type { Planner } from '../jobs/planner.ts';
 import type { ChunkQueue } from '../queue/chunk-queue.ts';
+import { createPages, type Pages } from './pages.ts';
 
 export interface SweeperOptions {
   pool: Pool;
@@ -32,6 +33,7 @@ export interface Sweeper {
   stop(): Promise<void>;
 }
 
+/** Rows of a page. */
 const LIMIT = 200;
 /** A job past its deadline ends within a second. */
 const OVERDUE_MS = 400;
@@ -48,6 +50,9 @@ const LOOK_AGAIN_MS = 20;
 /** A publication may be under way for this long. */
 const PUBLISH_MS = 5_000;
 
+type Id = { id: string } & Row;
+type LostRow = WorkMessage & { lease: string } & Row;
+
 export function startSweeper(options: SweeperOptions): Sweeper {
   const { pool, planner, jobs, chunks, queue, observe } = options;
   const problems = new Map<string, string>();
@@ -58,9 +63,10 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let planAgain = false;
   let plannedTotal = 0;
   let lookAgain: NodeJS.Timeout | undefined;
-  let advancedUntil: string | null = null;
   /** After an outage of Postgres the holders of leases may renew them before their chunks count as lost. */
   let failedAt = Number.NEGATIVE_INFINITY;
+  const pages = { open: createPages<Id>(LIMIT), advance: createPages<Id>(LIMIT), lost: createPages<LostRow>(LIMIT) };
+  const waiting = { running: createPages<Id>(LIMIT), queued: createPages<Id>(LIMIT) };
   // At most the running jobs.
   const paging = new Map<string, Promise<void>>();
 
@@ -116,14 +122,20 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     }
   }
 
-  async function sayWaits(): Promise<void> {
-    for (const { id, kind, waits } of await pool.query(jobStatements.sayWaits, [KIND_AWAY_MS])) {
+  async function sayWaits(state: keyof typeof waiting): Promise<void> {
+    const found = await nextPage(waiting[state], (after) =>
+      pool.query<Id>(jobStatements.waiting, [state, after, LIMIT]),
+    );
+    if (found.length === 0) return;
+    for (const { id, kind, waits } of await pool.query(jobStatements.sayWaits, [KIND_AWAY_MS, idsOf(found)])) {
       if (waits) observe({ type: 'job.waits', job: id, kind, waits });
     }
   }
 
   async function cancel(): Promise<void> {
-    for (const { job_id, chunks: count } of await pool.query(chunkStatements.cancelEnded, [LIMIT])) {
+    const open = await nextPage(pages.open, (after) => pool.query<Id>(chunkStatements.jobsWithOpen, [after, LIMIT]));
+    if (open.length === 0) return;
+    for (const { job_id, chunks: count } of await pool.query(chunkStatements.cancelEnded, [idsOf(open)])) {
       options.onCancelled(job_id);
       observe({ type: 'job.cancelled', job: job_id, chunks: count });
     }
@@ -131,11 +143,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
 
   async function takeBack(): Promise<void> {
     if (performance.now() - failedAt < options.leaseMs / 2) return;
-    const lost = await pool.query<WorkMessage & Row>(chunkStatements.lost, [LIMIT]).catch((error: unknown) => {
+    const { lease = null, job = null, chunk = null } = pages.lost.after() ?? {};
+    const lost = await pool.query<LostRow>(chunkStatements.lost, [LIMIT, lease, job, chunk]).catch((error: unknown) => {
       failedAt = performance.now();
       throw error;
     });
-    for (const message of lost) {
+    pages.lost.read(lost);
+    for (const { lease: _, ...message } of lost) {
       // One that cannot be taken back does not keep the others.
       await step('take back one', async () => queue.publish(await chunks.lose(message, false)));
     }
@@ -150,10 +164,14 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function advance(): Promise<void> {
-    const page = await pool.query<{ id: string }>(jobStatements.toAdvance, [LIMIT, advancedUntil]);
-    // Jobs that cannot go on here stay in the list, so that each sweep continues where the last one ended.
-    advancedUntil = page.length === LIMIT ? (page.at(-1)?.id ?? null) : null;
+    const page = await nextPage(pages.advance, (after) => pool.query<Id>(jobStatements.toAdvance, [LIMIT, after]));
     for (const { id } of page) await step('advance one', async () => queue.publish(await jobs.advance(id)));
+  }
+
+  async function nextPage(place: Pages<Id>, read: (after: string | null) => Promise<readonly Id[]>) {
+    const page = await read(place.after()?.id ?? null);
+    place.read(page);
+    return page;
   }
 
   async function step(name: string, run: () => Promise<void>): Promise<void> {
@@ -173,7 +191,8 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     await step('advance', advance);
     await step('republish', republish);
     await step('replan', replan);
-    await step('waits', sayWaits);
+    await step('waits', () => sayWaits('running'));
+    await step('waits of queued jobs', () => sayWaits('queued'));
     await step('targets', async () => void (await pool.query(targetStatements.forget, [TARGET_MS, LIMIT])));
     await plan();
     await step('pages', planPages);
@@ -205,3 +224,5 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     },
   };
 }
+
+const idsOf = (rows: readonly Id[]) => JSON.stringify(rows.map(({ id }) => id));

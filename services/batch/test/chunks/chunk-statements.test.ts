@@ -26,7 +26,7 @@ function statementOf(column: Column, job: string, attempt: number): [string, unk
     case 'lost':
       return [sql.lose, [job, 0, given, null, MAX_LOSSES]];
     default:
-      return [sql.cancelEnded, [10]];
+      return [sql.cancelEnded, [JSON.stringify([job])]];
   }
 }
 
@@ -78,7 +78,7 @@ t.test('another worker, an ended job and a live lease change nothing', async (t)
   t.same(await stack.query(leases.lost, ['w', held]), [], 'nor is it lost');
   t.equal((await stack.query(leases.lost, ['another', held])).length, 1);
   t.equal((await stack.query(leases.renew, ['w', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])])).length, 1);
-  t.same(await stack.query(sql.cancelEnded, [10]), [], 'its job runs');
+  t.same(await stack.query(sql.cancelEnded, [JSON.stringify([job])]), [], 'its job runs');
   await stack.query("update tidemark.jobs set state = 'cancelled'");
   await chunk('running', '1 minute');
   t.equal((await stack.query(leases.lost, ['w', held])).length, 1, 'its job is cancelled');

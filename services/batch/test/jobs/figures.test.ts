@@ -92,3 +92,50 @@ t.test('an input that Postgres cannot store fails its item alone, before the oth
   );
   t.match(await stack.ended(await submit('ada', { items: 1, bad: 0 })), { state: 'failed', total: 1, failed: 1 });
 });
+
+t.test(
+  'the run time of a job leaves out its pauses and the time before a retry, and its wait a pause before the start',
+  async (t) => {
+    const timing = async (id: string) =>
+      (await as('ada', 'select t.* from tidemark.jobs j, tidemark.job_timing(j) t where id = $1', [id]))[0]!;
+    const id = await submit('ada', { items: 12, ms: 150, throws: 11 });
+    await until('some items', 10_000, async () => (await stack.job(id)).done >= 1);
+    await as('ada', 'select tidemark.pause_job($1)', [id]);
+    // As if it had been paused for an hour.
+    await stack.query(
+      `update tidemark.jobs set paused_at = paused_at - interval '1 hour', started_at = started_at - interval '1 hour' where id = $1`,
+      [id],
+    );
+    const paused = await timing(id);
+    t.ok(paused.run_seconds < 60, `it ran ${paused.run_seconds} s until the pause`);
+    t.equal(paused.eta, null);
+    await as('ada', 'select tidemark.resume_job($1)', [id]);
+    t.match(await stack.ended(id), { state: 'partly_failed', paused_at: null });
+    const ended = await timing(id);
+    t.ok(ended.run_seconds < 60, `it ran ${ended.run_seconds} s`);
+    t.ok(ended.rate > 12 / 60, `${ended.rate} items a second`);
+    await stack.query(
+      `update tidemark.jobs set started_at = started_at - interval '1 day', finished_at = finished_at - interval '1 day' where id = $1`,
+      [id],
+    );
+    await as('ada', 'select tidemark.retry_job($1)', [id]);
+    await stack.ended(id);
+    const again = await timing(id);
+    t.ok(
+      again.run_seconds >= ended.run_seconds && again.run_seconds < 60,
+      `it ran ${again.run_seconds} s with the retry`,
+    );
+
+    const early = await submit('ada', { items: 1 }, `, run_at => now() + interval '1 hour'`);
+    await stack.query(
+      `update tidemark.jobs set created_at = created_at - interval '1 day', run_at = null, state = 'paused' where id = $1`,
+      [early],
+    );
+    await stack.query(`update tidemark.jobs set paused_at = now() - interval '1 hour' where id = $1`, [early]);
+    t.ok((await timing(early)).wait_seconds > 80_000, 'it waited until the pause');
+    await as('ada', 'select tidemark.resume_job($1)', [early]);
+    await stack.ended(early);
+    const { wait_seconds } = await timing(early);
+    t.ok(wait_seconds < 60, `it waited ${wait_seconds} s since it could start`);
+  },
+);

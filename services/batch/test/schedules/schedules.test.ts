@@ -136,3 +136,23 @@ t.test('the rights of the moment decide: what is not allowed any more is refused
   await runs(id, 'a job', (found) => found.some(({ job_id }) => job_id));
   await remove(id);
 });
+
+t.test('a schedule that Postgres fails to start keeps no others', async (t) => {
+  await stack.query(`
+    create function break_job() returns trigger language plpgsql as $$
+    begin raise exception using errcode = 'XX000', message = 'broken'; end $$`);
+  await stack.query(`
+    create trigger break_job before insert on tidemark.jobs for each row when (new.spec ->> 'broken' = 'yes')
+    execute function break_job()`);
+  t.teardown(() => stack.query('drop function if exists break_job() cascade'));
+  const broken = await create({ items: 1, broken: 'yes' });
+  const isDue = async () =>
+    (await ada('select from tidemark.job_schedules where id = $1 and next_at < now()', [broken])).length > 0;
+  await until('it to be due', 10_000, isDue);
+  const other = await create({ items: 1 });
+  await runs(other, 'the other one', (found) => found.some(({ job_id }) => job_id));
+  t.same(await runsOf(broken), [], 'its time is not decided');
+  await stack.query('drop trigger break_job on tidemark.jobs');
+  await runs(broken, 'it, once it can start', (found) => found.some(({ job_id }) => job_id));
+  for (const id of [broken, other]) await remove(id);
+});
