@@ -27,24 +27,45 @@ export function decodedBytes(facts: ImageFacts, transform: ImageTransform): numb
   return facts.bytes + decoder + bases + Math.max(...outputs);
 }
 
-/** Returns the size after the steps before resizing: a rotation needs at most the diagonal. */
-export function basePixels(
-  facts: Pick<ImageFacts, 'width' | 'height'>,
-  { crop, rotate }: ImageTransform,
-): { width: number; height: number } {
-  const { width, height } = crop ?? facts;
-  const angle = ((rotate ?? 0) % 180) + 0;
-  if (angle === 0) return { width, height };
-  if (Math.abs(angle) === 90) return { width: height, height: width };
-  const [sin, cos] = [Math.abs(Math.sin((angle * Math.PI) / 180)), Math.abs(Math.cos((angle * Math.PI) / 180))];
-  return { width: Math.ceil(width * cos + height * sin) + 1, height: Math.ceil(width * sin + height * cos) + 1 };
+/** Upper bounds of an image whose exact size only libvips knows. */
+export interface SizeBounds {
+  width: number;
+  height: number;
+  /** The longer side divided by the shorter one. */
+  ratio: number;
 }
 
-export function outputPixels({ width, height }: { width: number; height: number }, resize: Resize | undefined): number {
+type Source = Pick<ImageFacts, 'type' | 'width' | 'height'>;
+
+/** libjpeg divides the sides by one of these while it decodes an image that becomes smaller. */
+const JPEG_SHRINKS = [1, 2, 4, 8];
+
+/** Returns bounds of the size after the steps before resizing. */
+export function basePixels(facts: Source, { crop, rotate }: ImageTransform): SizeBounds {
+  const { width, height } = crop ?? facts;
+  const angle = Math.abs((rotate ?? 0) % 180);
+  if (angle % 90 !== 0) return rotated(width, height, (angle * Math.PI) / 180);
+  const shrinks = facts.type === 'image/jpeg' ? JPEG_SHRINKS : [1];
+  const ratio = Math.max(...shrinks.map((shrink) => ratioOf(width / shrink, height / shrink)));
+  return angle === 0 ? { width, height, ratio } : { width: height, height: width, ratio };
+}
+
+/** libvips rounds each side of a rotated image, so that it can be more oblong than exact sides would be. */
+function rotated(width: number, height: number, radians: number): SizeBounds {
+  const [sin, cos] = [Math.sin(radians), Math.abs(Math.cos(radians))];
+  const [wide, high] = [width * cos + height * sin, width * sin + height * cos];
+  return { width: Math.ceil(wide), height: Math.ceil(high), ratio: ratioOf(wide, high) };
+}
+
+/** Returns the largest ratio of these sides after each was rounded up or down. */
+function ratioOf(width: number, height: number): number {
+  return Math.ceil(Math.max(width, height)) / Math.max(1, Math.floor(Math.min(width, height)));
+}
+
+export function outputPixels({ width, height, ratio }: SizeBounds, resize: Resize | undefined): number {
   if (!resize?.width && !resize?.height) return width * height;
   const { width: w, height: h, fit } = resize;
   if (w && h && fit !== 'outside') return w * h;
-  const ratio = Math.max(width / height, height / width);
   if (w && h) return Math.ceil(Math.max(w, h * ratio)) * Math.ceil(Math.max(h, w * ratio));
   const edge = w ?? h ?? 1;
   if (fit === 'fill') return edge * Math.max(width, height);
