@@ -1,4 +1,4 @@
-/** What the planning and the running of jobs share: kinds, queue, file store, tables, HTTP and leases. */
+/** The resources that the planning and the running of jobs share: kinds, queue, file store, tables, HTTP and leases. */
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, DatabaseOptions } from '@tidemark/db';
