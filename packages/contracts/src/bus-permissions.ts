@@ -57,13 +57,14 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
       publish: [
         subjects.allInspections,
         subjects.allTelemetryOf('metrics'),
+        subjects.allAlerts,
         '$JS.API.INFO',
         ...Object.values(subjects.streams).flatMap((stream) => [
           `$JS.API.STREAM.INFO.${stream}`,
           `$JS.API.CONSUMER.LIST.${stream}`,
         ]),
       ],
-      subscribe: [subjects.allTelemetry, allReplies('metrics')],
+      subscribe: [subjects.allTelemetry, subjects.allAlerts, allReplies('metrics')],
     },
   };
 }

@@ -14,6 +14,7 @@ import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
+import { alertsRoute } from './routes/alerts.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { databaseRoute } from './routes/database.ts';
@@ -45,6 +46,7 @@ export interface AppDependencies extends RouteContext {
 const PERFORMANCE_ROUTES = [
   healthRoute,
   findingsRoute,
+  alertsRoute,
   connectionsRoute,
   replicaLagRoute,
   locksRoute,

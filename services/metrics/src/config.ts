@@ -69,5 +69,36 @@ export const configSchema = Type.Object({
     description:
       'ms after which an open transaction is reported: it holds locks and prevents VACUUM from removing dead rows',
   }),
+  METRICS_ALERT_SLACK_URLS: Type.String({
+    default: '',
+    description: 'incoming webhooks of Slack (or Mattermost, Rocket.Chat) for alerts, separated by commas',
+  }),
+  METRICS_ALERT_WEBHOOK_URLS: Type.String({
+    default: '',
+    description: 'URLs that get alerts as Alertmanager’s webhooks send them (version 4), separated by commas',
+  }),
+  METRICS_HEARTBEAT_URL: Type.String({
+    default: '',
+    description: 'URL requested each minute while this service works, for a monitor that reports its silence',
+  }),
+  METRICS_PUBLIC_URL: Type.String({
+    default: '',
+    description: 'address of the console, for the link in notifications; empty: no link',
+  }),
+  METRICS_ALERT_GROUP_MS: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    description: 'ms in which alerts are collected into one notification',
+  }),
+  METRICS_ALERT_REPEAT_MS: Type.Integer({
+    default: 4 * 3_600_000,
+    minimum: 60_000,
+    description: 'ms after which the notification about a lasting alert is repeated',
+  }),
+  METRICS_ALERT_QUIET_MS: Type.Integer({
+    default: 60_000,
+    minimum: 0,
+    description: 'ms without the problem after which its alert has ended',
+  }),
 });
 export type Config = Readonly<Static<typeof configSchema>>;

@@ -1,3 +1,4 @@
+import type { Alerts } from './alerts/alerts.ts';
 import type { Collectors } from './collectors/collectors.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
@@ -12,4 +13,5 @@ export interface RouteContext {
   readonly collectors: Pick<Collectors, 'values' | 'states'>;
   readonly broadcaster: Broadcaster;
   readonly bus: InspectBus;
+  readonly alerts: Alerts;
 }

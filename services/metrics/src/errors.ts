@@ -29,6 +29,33 @@ export const errors = defineErrors('METRICS', {
     hint: 'The service retries every 2 s. Check that Postgres is running at DATABASE_URL, and that the database has been migrated.',
     retryAfter: 2,
   }),
+  WEBHOOK_FAILED: row<{ host: string; reason: string; retryAfter?: number }>({
+    status: 502,
+    message: (p) => `${p.host} did not accept the request: ${p.reason}`,
+    hint: 'It is repeated. Check METRICS_ALERT_SLACK_URLS, METRICS_ALERT_WEBHOOK_URLS or METRICS_HEARTBEAT_URL; POST /api/v1/performance/alerts/test sends a test.',
+    retryAfter: (p) => p.retryAfter ?? 0,
+  }),
+  WEBHOOK_URL: row<{ setting: string; host: string }>({
+    status: 500,
+    message: (p) => `${p.setting} has an address (${p.host}) that is no http or https URL`,
+    hint: 'Write whole URLs, separated by commas: https://hooks.slack.com/services/…',
+  }),
+  ALERTS_NOT_STORED: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `Postgres, which stores silences, cannot be used: ${p.reason}`,
+    hint: 'Alerts are delivered without Postgres, but a silence cannot be changed until it answers.',
+    retryAfter: 5,
+  }),
+  SILENCE_TOO_WIDE: row({
+    status: 400,
+    message: 'a silence names neither a rule nor the key of an alert',
+    hint: 'Send {"rule": "replica.lag", …} or {"key": "…", …}, as GET /api/v1/performance/alerts lists them; "*" silences every alert.',
+  }),
+  SILENCE_UNKNOWN: row<{ id: string }>({
+    status: 404,
+    message: (p) => `there is no silence "${p.id}"`,
+    hint: 'It may have ended; GET /api/v1/performance/alerts lists those that last.',
+  }),
   CANNOT_LISTEN: row<{ host: string; port: number; reason: string }>({
     status: 500,
     message: (p) => `cannot listen on ${p.host}:${p.port}: ${p.reason}`,

@@ -1,3 +1,4 @@
+import type { Severity } from '@tidemark/contracts';
 import type { SharedEvent } from '@tidemark/service';
 
 type Status = 'ok' | 'degraded' | 'down';
@@ -11,6 +12,12 @@ export type MetricsEvent =
   | { type: 'metrics.collector_failed'; collector: string; error: Error }
   | { type: 'metrics.collector_recovered'; collector: string }
   | { type: 'metrics.statements_exposed'; schema: string; readers: readonly string[] }
+  | { type: 'metrics.alert_began'; key: string; severity: Severity; message: string }
+  | { type: 'metrics.alert_ended'; key: string; lastedMs: number }
+  | { type: 'metrics.alerts_delivered'; receiver: string; alerts: number }
+  | { type: 'metrics.alerts_undelivered'; receiver: string; host: string; alerts: number; error: Error }
+  | { type: 'metrics.alerts_not_stored'; error: Error }
+  | { type: 'metrics.heartbeat_failed'; host: string; error: Error }
   | { type: 'metrics.stream_opened'; clients: number }
   | { type: 'metrics.stream_closed'; clients: number; reason: 'left' | 'slow' | 'expired' | 'shutdown' };
 
@@ -25,6 +32,12 @@ export const eventLevels: Readonly<Record<MetricsEvent['type'], 'debug' | 'info'
   'metrics.collector_failed': 'warn',
   'metrics.collector_recovered': 'info',
   'metrics.statements_exposed': 'warn',
+  'metrics.alert_began': 'warn',
+  'metrics.alert_ended': 'info',
+  'metrics.alerts_delivered': 'info',
+  'metrics.alerts_undelivered': 'warn',
+  'metrics.alerts_not_stored': 'warn',
+  'metrics.heartbeat_failed': 'warn',
   'metrics.stream_opened': 'debug',
   'metrics.stream_closed': 'debug',
 };

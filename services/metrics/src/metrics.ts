@@ -1,12 +1,18 @@
 import type { Metrics } from '@tidemark/service';
+import type { Alerts } from './alerts/alerts.ts';
+import type { DeliveryState } from './alerts/delivery.ts';
 import type { History } from './history/history.ts';
 import type { Registry } from './instances/registry.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 
-export function registerMetrics(
-  metrics: Metrics,
-  { registry, history, broadcaster }: { registry: Registry; history: History; broadcaster: Broadcaster },
-): void {
+export interface MetricsSources {
+  registry: Registry;
+  history: History;
+  broadcaster: Broadcaster;
+  alerts: Pick<Alerts, 'parts' | 'health'>;
+}
+
+export function registerMetrics(metrics: Metrics, { registry, history, broadcaster, alerts }: MetricsSources): void {
   const value = (name: string, help: string, read: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(read()));
   value('tidemark_metrics_instances', 'Instances in the registry, including lost ones', registry.size);
@@ -27,5 +33,30 @@ export function registerMetrics(
     'tidemark_metrics_stream_dropped_total',
     'Clients disconnected because they did not read',
     () => broadcaster.stats().droppedTotal,
+  );
+  value(
+    'tidemark_metrics_alerts',
+    'Alerts that last, or that a receiver must be told of',
+    () => alerts.parts.book.size,
+  );
+  value(
+    'tidemark_metrics_alerts_refused_total',
+    'Problems without an alert, because there were too many',
+    () => alerts.parts.book.refusedTotal,
+  );
+  const perReceiver = (name: string, help: string, read: (state: DeliveryState) => number) =>
+    metrics.gauge(name, help, ['receiver'], (gauge) => {
+      for (const state of alerts.health().receivers) gauge.set({ receiver: state.name }, read(state));
+    });
+  perReceiver('tidemark_metrics_alerts_waiting', 'Alerts that the receiver must be told of', ({ waiting }) => waiting);
+  perReceiver(
+    'tidemark_metrics_alerts_told_total',
+    'Alerts that the receiver was told of',
+    ({ toldTotal }) => toldTotal,
+  );
+  perReceiver(
+    'tidemark_metrics_alert_failures_total',
+    'Requests that the receiver did not accept',
+    ({ failuresTotal }) => failuresTotal,
   );
 }

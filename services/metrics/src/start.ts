@@ -19,6 +19,7 @@ import {
   startTelemetry,
   tokenOptions,
 } from '@tidemark/service';
+import { checkAlertUrls } from './alerts/start-alerts.ts';
 import { buildApp } from './app.ts';
 import { connectPostgres, type PostgresConnection } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
@@ -39,6 +40,7 @@ const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env);
+  checkAlertUrls(config);
   const instance = instanceName('metrics', config.INSTANCE);
   const logger = createLogger({ service: 'metrics', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('metrics');
@@ -70,9 +72,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
       observe,
     });
-    running = startMonitor({ config, bus, postgres, broadcaster, observe });
-    const { monitor, registry, history, collectors } = running;
-    registerMetrics(metrics, { registry, history, broadcaster });
+    running = startMonitor({ config, bus, instance, postgres, broadcaster, observe });
+    const { monitor, registry, history, collectors, alerts } = running;
+    registerMetrics(metrics, { registry, history, broadcaster, alerts });
     registerTelemetryGauges(metrics, monitor.health);
     const descriptors = openDescriptors({
       own: ADMIN_POOL.max + 3 * UNUSED_POOL.max,
@@ -81,7 +83,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       observe,
     });
     const verifyToken = limiter.limitBadTokens(verifier);
-    const context = { config, monitor, history, collectors, broadcaster, bus };
+    const context = { config, monitor, history, collectors, broadcaster, bus, alerts };
     const app = buildApp({ ...context, logger, health, metrics, limiter, verifyToken, descriptors, observe });
     // There is no check of Postgres: to report that Postgres is down, the service must stay ready.
     health.add('nats', () => bus.problem());

@@ -3,6 +3,7 @@ import { rounded } from '../history/history.ts';
 import type { HealthAnswer } from './answer.ts';
 import { type DatedFinding, type Finding, statusOf } from './finding.ts';
 import { problemsOf } from './problems.ts';
+import { deliveryRules } from './rules/deliveries.ts';
 import { instanceRules } from './rules/instances.ts';
 import { replicationRules } from './rules/replication.ts';
 import { sessionRules } from './rules/sessions.ts';
@@ -18,6 +19,7 @@ export function findingsOf(state: SystemState): Finding[] {
     ...replicationRules(state),
     ...instanceRules(state),
     ...trafficRules(state),
+    ...deliveryRules(state),
   ];
 }
 

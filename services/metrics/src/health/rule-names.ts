@@ -22,6 +22,7 @@ export const RULES = {
   'relay.lag': 'the relay is 64 MiB of WAL behind',
   'stream.full': 'a stream is 90 % full and messages wait',
   'jobs.chunks_fail': 'chunks of jobs fail',
+  'alerts.undelivered': 'a receiver of alerts, or the address of the heartbeat, does not accept requests',
 } as const;
 
 export type RuleName = keyof typeof RULES;

@@ -1,3 +1,4 @@
+import type { DeliveryHealth } from '../alerts/alerts.ts';
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
@@ -17,6 +18,8 @@ export interface SystemState {
   collected: Collected;
   collectors: readonly CollectorState[];
   limits: Limits;
+  /** Absent where nobody is notified. */
+  deliveries?: DeliveryHealth;
 }
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;

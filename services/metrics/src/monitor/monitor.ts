@@ -1,11 +1,12 @@
 import type { Telemetry } from '@tidemark/contracts';
+import type { DeliveryHealth } from '../alerts/alerts.ts';
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { HealthAnswer } from '../health/answer.ts';
 import { composeHealth, findingsOf } from '../health/compose.ts';
 import { createDebouncer } from '../health/finding.ts';
-import type { Limits } from '../health/system-state.ts';
+import type { Limits, SystemState } from '../health/system-state.ts';
 import type { History } from '../history/history.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
@@ -15,6 +16,7 @@ export interface MonitorOptions {
   history: History;
   collectors: { values(): Collected; states(): CollectorState[] };
   limits: Limits;
+  deliveries?: () => DeliveryHealth;
   observe: (event: MetricsEvent) => void;
 }
 
@@ -24,7 +26,8 @@ export interface Monitor {
   health(): HealthAnswer;
 }
 
-export function createMonitor({ registry, history, collectors, limits, observe }: MonitorOptions): Monitor {
+export function createMonitor(options: MonitorOptions): Monitor {
+  const { registry, history, collectors, limits, deliveries, observe } = options;
   const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
@@ -53,7 +56,15 @@ export function createMonitor({ registry, history, collectors, limits, observe }
       const live = registry.live(now);
       const samples = sampleAll(live, collected);
       history.tick(now, samples);
-      const state = { now, live, lost: registry.lost(now), collected, collectors: collectors.states(), limits };
+      const state: SystemState = {
+        now,
+        live,
+        lost: registry.lost(now),
+        collected,
+        collectors: collectors.states(),
+        limits,
+        ...(deliveries && { deliveries: deliveries() }),
+      };
       const next = composeHealth(state, debouncer.update(findingsOf(state), now), samples);
       if (answer && answer.status !== next.status) {
         observe({ type: 'metrics.status_changed', from: answer.status, to: next.status, problems: next.problems });

@@ -1,6 +1,8 @@
 import type { Bus } from '@tidemark/bus';
 import { TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
 import { commaSeparated, every } from '@tidemark/service';
+import type { Alerts } from '../alerts/alerts.ts';
+import { startAlerts } from '../alerts/start-alerts.ts';
 import { type Collectors, startCollectors } from '../collectors/collectors.ts';
 import type { PostgresConnection } from '../collectors/postgres-connection.ts';
 import type { Config } from '../config.ts';
@@ -13,6 +15,7 @@ import { createMonitor, type Monitor } from './monitor.ts';
 export interface MonitorInputs {
   config: Config;
   bus: Bus;
+  instance: string;
   postgres: PostgresConnection;
   broadcaster: Broadcaster;
   observe: (event: ServiceEvent) => void;
@@ -23,12 +26,13 @@ export interface RunningMonitor {
   registry: Registry;
   history: History;
   collectors: Collectors;
+  alerts: Alerts;
   stop(): Promise<void>;
 }
 
 const TICK_MS = 1_000;
 
-export function startMonitor({ config, bus, postgres, broadcaster, observe }: MonitorInputs): RunningMonitor {
+export function startMonitor({ config, bus, instance, postgres, broadcaster, observe }: MonitorInputs): RunningMonitor {
   const registry = createRegistry({
     limit: config.METRICS_INSTANCES_MAX,
     lostAfterMs: config.METRICS_LOST_AFTER_MS,
@@ -43,7 +47,9 @@ export function startMonitor({ config, bus, postgres, broadcaster, observe }: Mo
     slotBytes: config.METRICS_SLOT_ALERT_BYTES,
     transactionMs: config.METRICS_TRANSACTION_ALERT_MS,
   };
-  const monitor = createMonitor({ registry, history, collectors, limits, observe });
+  const alerts = startAlerts({ config, bus, instance, postgres, registry, observe });
+  const deliveries = () => alerts.health();
+  const monitor = createMonitor({ registry, history, collectors, limits, deliveries, observe });
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => monitor.record(telemetry, Date.now()),
@@ -55,6 +61,7 @@ export function startMonitor({ config, bus, postgres, broadcaster, observe }: Mo
   );
   const tick = () => {
     const answer = monitor.tick(Date.now());
+    alerts.tick(answer, answer.at);
     if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
   };
   const ticking = every('monitor', TICK_MS, tick, observe);
@@ -63,10 +70,12 @@ export function startMonitor({ config, bus, postgres, broadcaster, observe }: Mo
     registry,
     history,
     collectors,
+    alerts,
     async stop() {
       ticking.stop();
       subscription.unsubscribe();
       await collectors.stop();
+      await alerts.stop();
     },
   };
 }

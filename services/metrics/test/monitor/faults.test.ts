@@ -4,6 +4,7 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import t from 'tap';
 import type { HealthAnswer } from '../../src/health/answer.ts';
 import { start } from '../../src/start.ts';
+import { useWebhook } from '../alerts/webhook-server.ts';
 import { eventually, SECRET, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await startTemporaryStack();
@@ -11,11 +12,18 @@ t.teardown(() => stack.stop());
 const { primary, nats } = stack;
 const replica = stack.replicas[0]!;
 await migrate(primary.url);
+const hook = await useWebhook(t);
 const metrics = await useMetrics(
   t,
   { primaryUrl: primary.url, natsUrl: nats.url, natsPrefix: '' },
-  { METRICS_REPLICA_LAG_ALERT_MS: '1500', METRICS_EXPECT: 'none' },
+  {
+    METRICS_REPLICA_LAG_ALERT_MS: '1500',
+    METRICS_EXPECT: 'none',
+    METRICS_ALERT_WEBHOOK_URLS: hook.url,
+    METRICS_ALERT_GROUP_MS: '0',
+  },
 );
+const isTold = (key: string) => eventually(() => hook.states(key).includes('firing') || undefined, `${key} is told`);
 
 t.test('reports replica lag while replay is paused, and recovers', async (t) => {
   await metrics.until(({ postgres }) => postgres.replication.length === 1, 'the replica is seen');
@@ -44,6 +52,7 @@ t.test('reports Postgres down once, without stale figures, and recovers', async 
   t.ok(down.collectors.find(({ name }) => name === 'postgres activity')?.error);
   t.equal(down.nats.status, 'ok');
   t.equal((await fetch(`${metrics.url}/readyz`)).status, 200, 'it is there to say so');
+  await isTold('postgres');
 
   const late = await start({
     PORT: '0',
@@ -81,6 +90,7 @@ t.test('reports NATS down, and recovers', async (t) => {
   t.match(down.nats, { status: 'down', problem: /NATS does not answer/ });
   t.equal(down.postgres.status, 'ok');
   t.equal((await fetch(`${metrics.url}/readyz`)).status, 503);
+  await isTold('nats');
   await nats.start();
   await metrics.until(({ status }) => status === 'ok', 'it is back');
 });
@@ -96,6 +106,10 @@ t.test('refuses to start on a used port or with an invalid setting, with a hint'
   await t.rejects(start({ ...env, METRICS_EXPECT: 'gatway', METRICS_HISTORY_SECONDS: '1' }), {
     code: 'CONFIG_INVALID',
     message: /METRICS_EXPECT=gatway[\s\S]*METRICS_HISTORY_SECONDS=1/,
+  });
+  await t.rejects(start({ ...env, METRICS_ALERT_SLACK_URLS: 'hooks.slack.com/services/s3cret' }), {
+    code: 'METRICS_WEBHOOK_URL',
+    message: /^(?!.*s3cret).*METRICS_ALERT_SLACK_URLS/,
   });
   await t.rejects(start({ ...env, DATABASE_URL: 'nonsense' }), { code: 'DB_INVALID_URL' });
 });
