@@ -8,7 +8,7 @@ import { readLocks } from './postgres-locks.ts';
 export interface Activity {
   version: string;
   walLsn: string;
-  /** Client connections of the whole server, because max_connections applies to the whole server. */
+  /** Client connections of the whole server, because max_connections applies to it; those that wait are of this database. */
   connections: { total: number; active: number; idleInTransaction: number; waitingForLock: number; max: number };
   /** Undefined in the first run, which has no previous one to compare with. */
   commitsPerSecond: number | undefined;
@@ -36,7 +36,7 @@ select current_setting('server_version') as version,
   count(*)::int as total,
   count(*) filter (where state = 'active')::int as active,
   count(*) filter (where state like 'idle in transaction%')::int as "idleInTransaction",
-  count(*) filter (where wait_event_type = 'Lock')::int as "waitingForLock"
+  count(*) filter (where wait_event_type = 'Lock' and datname = current_database())::int as "waitingForLock"
 from pg_stat_activity where backend_type = 'client backend'`;
 
 const OLDEST = `

@@ -5,13 +5,24 @@ import { type LockRoot, type LockSession, lockRoots, type PreparedTransaction } 
 /** pg_blocking_pids locks the whole lock manager for a moment, for each waiter. */
 const MAX_WAITERS = 200;
 
-/** The relation of a wait for a row: the waiter holds the row's tuple lock meanwhile. */
+/**
+ * pg_locks lists the locks of every database. Sessions of another database do not stop this one, and an OID is another
+ * relation there. A shared relation has database 0.
+ * The relation of a wait for a row: the waiter holds the row's tuple lock meanwhile.
+ */
 const WAITS = `
-locks as materialized (select * from pg_locks),
+here as materialized (select oid from pg_database where datname = current_database()),
+locks as materialized (
+  select pid, mode, waitstart, locktype, transactionid, virtualtransaction, granted,
+    case when database = 0 or database = (select oid from here) then relation end as relation
+  from pg_locks
+),
 waits as materialized (
-  select distinct on (pid) pid, mode, waitstart, locktype, database, transactionid,
+  select distinct on (pid) pid, mode, waitstart, locktype, transactionid,
     coalesce(relation, (select t.relation from locks t where t.pid = w.pid and t.granted and t.locktype = 'tuple' limit 1)) as relation
-  from locks w where not granted order by pid limit ${MAX_WAITERS}
+  from locks w
+  where not granted and pid in (select pid from pg_stat_activity where datid = (select oid from here))
+  order by pid limit ${MAX_WAITERS}
 ),
 names as materialized (
   select c.oid, format('%I.%I', n.nspname, c.relname) as name
@@ -51,7 +62,7 @@ from pg_prepared_xacts p
 where p.database = current_database()
 group by p.gid, p.owner, p.prepared`;
 
-/** Every session that others of this server wait for, with its waiters; at most 200 waiters. */
+/** Every session that sessions of this database wait for, with its waiters; at most 200 waiters. */
 export async function readLocks(pool: Pool, options: Parameters<Pool['query']>[2]): Promise<LockRoot[]> {
   const sessions = await pool.query<LockSession>(SESSIONS, [], options);
   const prepared = await pool.query<PreparedTransaction>(PREPARED, [], options);

@@ -5,7 +5,7 @@ import { errors } from '../errors.ts';
 
 const NAME = 'postgres activity';
 
-/** The lock tree of the whole server: each session or prepared transaction that others wait for, and those who wait. */
+/** The lock tree of the database: each session or prepared transaction that its sessions wait for, and those sessions. */
 export const locksRoute = fp(
   async (app: BaseApp, { collectors }: RouteContext) => {
     app.get('/database/locks', async (_request, reply) => {

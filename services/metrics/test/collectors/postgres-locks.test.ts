@@ -1,7 +1,7 @@
 import { migrate, openDatabase } from '@tidemark/db';
 import { useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { readLocks } from '../../src/collectors/postgres-locks.ts';
 import type { HealthAnswer } from '../../src/health/answer.ts';
 import { eventually, useMetrics } from '../metrics-fixture.ts';
@@ -13,8 +13,8 @@ const { primaryUrl } = database;
 const db = await openDatabase({ primaryUrl, applicationName: 'locks' });
 const { admin } = db.pools;
 const connections: postgres.Sql[] = [];
-function connect(application: string): postgres.Sql {
-  const sql = postgres(primaryUrl, { max: 1, onnotice: () => {}, connection: { application_name: application } });
+function connect(application: string, url = primaryUrl): postgres.Sql {
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { application_name: application } });
   connections.push(sql);
   return sql;
 }
@@ -34,8 +34,8 @@ async function hold(application: string, statement: string) {
   return { end: () => sql`rollback`.simple() };
 }
 /** Starts `statement` in a session of its own, where it may wait. */
-function begin(application: string, statement: string) {
-  const running = connect(application).unsafe(statement).simple();
+function begin(application: string, statement: string, url = primaryUrl) {
+  const running = connect(application, url).unsafe(statement).simple();
   running.catch(() => {});
   return running;
 }
@@ -74,12 +74,28 @@ t.test('names the table of a wait for a row', async (t) => {
   await writer;
 });
 
+/** A session that waits in another database. It is a copy, so that its tables have the OIDs of the tables of this one. */
+async function waitElsewhere(t: Test) {
+  const other = await stack.database({ template: 'metrics' });
+  t.teardown(() => other.drop());
+  await connect('other holder', other.primaryUrl).unsafe('begin; lock table tidemark.jobs').simple();
+  begin('other waiter', 'select from tidemark.jobs', other.primaryUrl);
+  const waits = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = $1`;
+  await eventually(async () => (await admin.query(waits, [other.name]))[0], 'a session of another database waits');
+}
+
+t.test('ignores the waits of other databases of the server', async (t) => {
+  await waitElsewhere(t);
+  t.same(await locks(), []);
+});
+
 t.test('the finding names the culprit and its table, and its SQL ends the fault, and nothing else', async (t) => {
   const metrics = await useMetrics(
     t,
     { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() },
     { METRICS_EXPECT: 'none' },
   );
+  await waitElsewhere(t);
   await hold('nightly-report', 'lock table public."Odd name"');
   const reader = begin('tidemark g1/read', 'select * from public."Odd name"');
   const blocked = ({ findings }: HealthAnswer) => findings.find(({ rule }) => rule === 'lock.blocker');
