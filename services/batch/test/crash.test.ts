@@ -7,6 +7,9 @@ import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
 
+// Each test has a stack of its own, and mostly waits for leases and processes.
+t.jobs = 3;
+
 /** Leases as short as the configuration allows, so that a dead runner's chunks are taken back soon. */
 const SHORT_LEASE = { BATCH_LEASE_MS: '2000', BATCH_CHUNK_ITEMS: '5' };
 

@@ -9,7 +9,7 @@ import { startTcpProxy } from './tcp-proxy.ts';
 
 const KINDS = fileURLToPath(new URL('./on-main.js', import.meta.url));
 const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? 3_000);
-const ITEMS = 240;
+const ITEMS = 160;
 
 t.test('after Postgres and NATS were away, starts per second are at most twice those before', async (t) => {
   const stack = await openBatchStack(t);

@@ -10,6 +10,9 @@ import { openBatchStack, SERVICE, until } from './batch-stack.ts';
 const s3 = await startTestS3();
 t.teardown(() => s3.stop());
 
+// Each test has a stack of its own, and the second mostly waits for the silent bucket.
+t.jobs = 2;
+
 const transform = { resize: { width: 50 }, format: 'webp' };
 
 t.test('a job reads what was uploaded to the bucket, and its results are there', async (t) => {

@@ -5,6 +5,9 @@ import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
 
+// Each test has a stack of its own, and mostly waits for processes.
+t.jobs = 2;
+
 const env = {
   BATCH_KINDS: fileURLToPath(new URL('./trouble.js', import.meta.url)),
   BATCH_THREADS: '1',

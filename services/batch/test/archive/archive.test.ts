@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -94,6 +95,6 @@ t.test('an entry that fails, fails the archive', async (t) => {
     };
     yield { name: 'a', size: 1, modifiedAt: new Date(), compress: true, open };
   }
-  const out = createWriteStream(path.join(folder, 'broken.zip'));
-  await t.rejects(pipeline(zipStream(entries(), new AbortController().signal), out), /its bytes are gone/);
+  // A file would still be opened after the rejection, while the teardown removes its folder.
+  await t.rejects(buffer(zipStream(entries(), new AbortController().signal)), /its bytes are gone/);
 });
