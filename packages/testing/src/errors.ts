@@ -6,6 +6,11 @@ export const errors = defineErrors('TESTING', {
     message: (p) => `TIDEMARK_TEST_STACK is ${p.value}, which does not describe a stack: ${p.reason}`,
     hint: 'Set it to the text that describeForTests(stack) returns, or to the path of a file with it, or unset it.',
   }),
+  NO_TLS: row<{ ms: number }>({
+    status: 504,
+    message: (p) => `Postgres does not offer TLS ${p.ms} ms after the reload of its settings`,
+    hint: 'Run the test again if the machine was slow; otherwise the log of Postgres has the cause.',
+  }),
   REPLICA_BEHIND: row<{ database: string; seconds: number }>({
     status: 504,
     message: (p) => `the database ${p.database} did not appear on the replica within ${p.seconds} s`,

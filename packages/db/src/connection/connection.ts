@@ -269,8 +269,12 @@ export class PooledConnection {
     }
   }
 
-  #lostError(reason: string, sent: string, cause?: unknown): Error {
-    return errors.CONNECTION_LOST({ pool: this.#options.pool, reason, sent }, { cause });
+  #lostError(problem: string, sent: string, cause?: unknown): Error {
+    const { pool, target } = this.#options;
+    // With TLS 1.3 a server judges the certificate after the handshake: the client may see no more than a reset.
+    const isStarting = this.pid === 0 && target.sslCert !== undefined;
+    const reason = isStarting ? `${problem}; the server may have refused the client certificate (sslcert)` : problem;
+    return errors.CONNECTION_LOST({ pool, reason, sent }, { cause });
   }
 }
 

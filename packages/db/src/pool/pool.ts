@@ -5,8 +5,6 @@ import type { StatementWatch } from '../connection/cancel-when-gone.ts';
 import type { PooledConnection, Rest } from '../connection/connection.ts';
 import { makeReady } from '../connection/make-ready.ts';
 import { measurePrepared } from '../connection/measure-prepared.ts';
-import { isPermanentConnectError } from '../connection/postgres-error.ts';
-import { RecentTexts } from '../connection/recent-texts.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
@@ -16,12 +14,12 @@ import { runQuery, runTransaction } from '../transactions/transaction.ts';
 import type { Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
 import { Admission } from './admission.ts';
 import { connectionStats } from './connection-stats.ts';
-import { Connector } from './connector.ts';
 import { checkLeases, closeSpare, endUnanswered } from './deadlines.ts';
-import { connectionOptions, type PoolInit } from './init.ts';
+import type { PoolInit } from './init.ts';
 import { Lease, longestLease } from './lease.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
+import { OpenConnections } from './open-connections.ts';
 import type { PoolOptions } from './options.ts';
 import { resetSession } from './reset-session.ts';
 
@@ -38,18 +36,14 @@ export class ConnectionPool implements Pool, LeaseSource {
   readonly answers: AnswerBudget;
   isClosed = false;
   moves = 0;
-  #init: PoolInit;
-  readonly #connections = new Set<PooledConnection>();
+  readonly #timeouts: PoolInit['timeouts'];
+  readonly #connections: OpenConnections;
   readonly #leases = new Set<Lease>();
   readonly #admission: Admission;
-  readonly #recent = new RecentTexts();
-  #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
-  #emptied: (() => void) | undefined;
 
   constructor(init: PoolInit) {
-    this.#init = init;
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
@@ -57,9 +51,11 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.statements = new StatementStatsRegistry(init.name, init.log);
     this.pipelines = new Pipelines(this, init.rest === 'none' ? pipelinesOf(init.options.max) : 0);
     this.#admission = new Admission(init.options);
-    this.#connector = this.#newConnector();
+    this.#timeouts = init.timeouts;
+    const { meter, answers } = this;
+    this.#connections = new OpenConnections(init, { admission: this.#admission, meter, answers });
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    this.#grow();
+    this.#connections.grow();
   }
 
   get load(): number {
@@ -67,7 +63,7 @@ export class ConnectionPool implements Pool, LeaseSource {
   }
 
   get problem(): string | undefined {
-    return this.#connections.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
+    return this.#connections.isAway ? this.#connections.error?.message : undefined;
   }
 
   query<R extends Row = Row>(text: string, params?: readonly Param[], options: QueryOptions = {}): Promise<Rows<R>> {
@@ -138,7 +134,7 @@ export class ConnectionPool implements Pool, LeaseSource {
 
   statementLimit(role: string | undefined, asked: number | undefined): number {
     const limitMs = asked ?? this.options.statementTimeoutMs;
-    const { timeouts } = this.#init;
+    const timeouts = this.#timeouts;
     return role === undefined || timeouts === undefined ? limitMs : timeouts.least(role, limitMs, asked);
   }
 
@@ -157,11 +153,7 @@ export class ConnectionPool implements Pool, LeaseSource {
 
   moveTo(target: ConnectionTarget): void {
     this.moves++;
-    this.#connector.stop();
-    this.#init = { ...this.#init, target };
-    this.#connector = this.#newConnector();
-    const lost = this.#lost(`the pool has moved to ${target.label}`);
-    for (const connection of [...this.#connections]) connection.discard(lost);
+    this.#connections.moveTo(target, this.#lost(`the pool has moved to ${target.label}`));
   }
 
   forgetStatements(): void {
@@ -205,25 +197,17 @@ export class ConnectionPool implements Pool, LeaseSource {
   async #close(deadlineMs: number): Promise<void> {
     this.isClosed = true;
     clearInterval(this.#sweeper);
-    this.#connector.stop();
-    this.#admission.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
+    this.#connections.startClosing();
+    const closed = () => errors.POOL_CLOSED({ pool: this.name });
+    this.#admission.rejectAll(closed);
     this.pipelines.close();
-    for (const connection of [...this.#connections]) connection.close();
-    if (this.#connections.size === 0) return;
-    const emptied = new Promise<void>((resolve) => {
-      this.#emptied = resolve;
-    });
-    const timer = setTimeout(() => {
-      for (const connection of [...this.#connections]) connection.discard(errors.POOL_CLOSED({ pool: this.name }));
-    }, deadlineMs);
-    await emptied;
-    clearTimeout(timer);
+    await this.#connections.close(deadlineMs, closed);
   }
 
   #wait(began: number, { client, acquireTimeoutMs }: QueryOptions): Promise<PooledConnection> {
     const { name, options } = this;
     const key = client?.key;
-    if (this.#admission.refuses(key, this.#connections.size <= this.#connector.connecting)) {
+    if (this.#admission.refuses(key, this.#connections.isAway)) {
       const { waiting } = this.#admission;
       this.meter.refusedTotal++;
       this.observe({ type: 'db.refused', pool: name, waiting });
@@ -234,12 +218,12 @@ export class ConnectionPool implements Pool, LeaseSource {
       this.meter.timeoutsTotal++;
       this.meter.waits.record(waitedMs);
       this.observe({ type: 'db.acquire_timeout', pool: name, waitedMs });
-      const cause = this.#connector.error;
+      const cause = this.#connections.error;
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     };
     const ms = Math.max(1, began + (acquireTimeoutMs ?? options.acquireTimeoutMs) - performance.now());
     const connection = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
-    this.#grow();
+    this.#connections.grow();
     return connection;
   }
 
@@ -249,47 +233,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     if (connection.release()) this.#admission.offer(connection);
   }
 
-  #grow(): void {
-    const { min, max } = this.options;
-    const lacking = Math.max(this.#admission.waiting, min - (this.#connections.size - this.#connector.connecting));
-    const limit = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
-    const room = Math.min(this.#connector.room(lacking), limit - this.#connections.size);
-    for (let i = 0; i < room; i++) this.#connections.add(this.#connector.open());
-  }
-
-  #newConnector(): Connector {
-    const onGone = this.#onGone.bind(this);
-    return new Connector({
-      connection: { ...connectionOptions(this.#init), answers: this.answers, recent: this.#recent, onGone },
-      lifetimeMs: this.options.lifetimeMs,
-      meter: this.meter,
-      observe: this.observe,
-      onOpen: (connection) => {
-        if (connection.state === 'idle') this.#admission.offer(connection);
-        this.#grow();
-      },
-      onFailed: (error) => {
-        if (isPermanentConnectError(error)) this.#admission.rejectAll(() => error);
-      },
-      onRetry: () => this.#grow(),
-    });
-  }
-
-  #onGone(connection: PooledConnection, pending: number, error: Error | undefined): void {
-    this.#connections.delete(connection);
-    this.#admission.forget(connection);
-    if (this.isClosed) {
-      if (this.#connections.size === 0) this.#emptied?.();
-      return;
-    }
-    // A connection that never opened counts as a failed connect.
-    if (error !== undefined && connection.pid !== 0) {
-      this.meter.discardedTotal++;
-      this.observe({ type: 'db.connection_lost', pool: this.name, pending, error });
-    }
-    this.#grow();
-  }
-
   #sweep(): void {
     const now = performance.now();
     this.meter.sample();
@@ -297,6 +240,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#admission.sweep(now, checkLeases(this, this.#leases, now));
     this.pipelines.sweep(now);
     closeSpare(this.#admission.idle, this.#connections.size, this.options, now);
-    this.#grow();
+    this.#connections.grow();
   }
 }

@@ -10,7 +10,7 @@ import { fitPools, type PoolSizes } from './fit-sizes.ts';
 
 export interface SizedPools {
   options: Readonly<Record<PoolKind, PoolOptions>>;
-  /** Lets the next instance go on. To be called once this instance's watchers are connected, whose names tell its size. */
+  /** Lets the next instance go on. Call it once this instance's watchers are connected: their names tell its size. */
   release(): void;
 }
 

@@ -26,6 +26,7 @@ const bearer = (token: string | undefined) => (token === undefined ? {} : { auth
 export function openSocket(url: string, token: string | undefined, { onFrame, onEnd }: LineEvents): Line {
   const ws = new WebSocket(`${url}/live`, LIVE_SUBPROTOCOL, { handshakeTimeout: CONNECT_MS, headers: bearer(token) });
   ws.on('message', (data) => onFrame(JSON.parse(String(data)) as ServerFrame));
+  // `close` follows every error, here and below.
   ws.on('error', () => {});
   ws.on('close', onEnd);
   return {

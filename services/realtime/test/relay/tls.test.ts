@@ -1,27 +1,18 @@
 /** The replication connection uses TLS as libpq would for the same URL. */
-import { startTemporaryStack } from '@tidemark/local-stack';
-import { openCertificates, serveTls } from '@tidemark/testing/tls';
+import { startTlsServer } from '@tidemark/testing/tls';
 import t from 'tap';
 import { openReplication } from '../../src/relay/replication.ts';
 import { waitFor } from '../test-realtime.ts';
 
 t.test('follows the sslmode of the URL', async (t) => {
-  const certificates = await openCertificates();
-  t.teardown(certificates.remove);
-  const [ours, other] = await Promise.all([certificates.make('ours'), certificates.make('other')]);
-  const stack = await startTemporaryStack({ nats: false, replica: false });
-  t.teardown(() => stack.stop());
-  const { primary } = stack;
+  const { primary, ours, other, url, offerTls } = await startTlsServer(t);
   await primary.query('create publication tidemark');
   await primary.query("select pg_create_logical_replication_slot('tls', 'pgoutput')");
 
   /** Returns whether the connection is encrypted, and the name in the client's certificate. */
   async function connect(sslmode: string, more: Record<string, string> = {}) {
-    const url = new URL(primary.url);
-    url.hostname = 'localhost';
-    for (const [name, value] of Object.entries({ sslmode, ...more })) url.searchParams.set(name, value);
     const replication = await openReplication({
-      url: url.href,
+      url: url(sslmode, more),
       applicationName: 'tls test',
       slot: 'tls',
       publication: 'tidemark',
@@ -46,8 +37,7 @@ t.test('follows the sslmode of the URL', async (t) => {
   t.match(await connect('prefer'), { ssl: false }, 'prefer goes on without TLS');
   await t.rejects(connect('require'), /SSL|TLS/);
 
-  await serveTls(primary, ours);
-  await waitFor(async () => (await primary.query<{ ssl: string }>('show ssl'))[0]?.ssl === 'on', 'TLS');
+  await offerTls();
   t.match(await connect('disable'), { ssl: false });
   t.match(await connect('prefer'), { ssl: true });
   t.match(await connect('require'), { ssl: true }, 'require does not verify the certificate');
