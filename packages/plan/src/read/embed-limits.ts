@@ -17,17 +17,18 @@ export interface EmbedLimits {
 export function checkEmbedRows(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
   if (relation === null || !root.select.some((item) => item.kind === 'embed')) return;
   const first = fixesKey(relation.uniqueKey, root.where) ? 1 : rowsOf(root, limits);
-  check(catalog, relation, root, first, limits, []);
+  checkBelow(catalog, limits, { relation, level: root, rows: first, path: [] });
 }
 
-function check(
-  catalog: Catalog,
-  relation: Relation,
-  level: Level,
-  rows: number,
-  limits: EmbedLimits,
-  path: readonly string[],
-): void {
+interface Place {
+  relation: Relation;
+  level: Level;
+  /** The maximum number of rows of the level in one response. */
+  rows: number;
+  path: readonly string[];
+}
+
+function checkBelow(catalog: Catalog, limits: EmbedLimits, { relation, level, rows, path }: Place): void {
   for (const item of level.select) {
     if (item.kind !== 'embed') continue;
     const { to, toOne } = findRelationship(catalog, relation, item);
@@ -37,7 +38,7 @@ function check(
       throw errors.EMBED_ROWS({ path: here.join('.'), rows: below, maximum: limits.maxEmbedRows });
     }
     const target = catalog.relation(to.schema, to.name);
-    if (target) check(catalog, target, item, below, limits, here);
+    if (target) checkBelow(catalog, limits, { relation: target, level: item, rows: below, path: here });
   }
 }
 

@@ -122,10 +122,8 @@ function hasOneRow({ kind }: Relationship, { kind: of, primaryKey, uniqueKey }: 
 /** Returns the value of the related row that the embed shows: its filters hold for the order, too. */
 export function relatedValueSql(
   context: PlanContext,
-  embed: Embed,
-  relationship: Relationship,
+  { embed, relationship, field }: { embed: Embed; relationship: Relationship; field: Field },
   parent: Source,
-  field: Field,
   planLevel: PlanLevel,
 ): string {
   const child: Source = {

@@ -116,7 +116,9 @@ function relatedSql(
   if (!embed || !join?.relationship.toOne) {
     throw postgrest.PGRST118({ parent: source.relation?.name ?? source.alias, child: term.related ?? '' });
   }
-  return join.columnOf(term.field) ?? relatedValueSql(context, embed, join.relationship, source, term.field, planLevel);
+  const { relationship } = join;
+  const { field } = term;
+  return join.columnOf(field) ?? relatedValueSql(context, { embed, relationship, field }, source, planLevel);
 }
 
 function limitSql(context: PlanContext, level: Level, { single }: LevelUse): string {

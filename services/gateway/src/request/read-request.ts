@@ -37,18 +37,14 @@ export function readRequestOf(
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
   checkEmbedRows(catalog, relation, query, embedLimits(config));
-  const { timezone } = preferences;
+  const { count, handling, timezone } = preferences;
   const { settings } = readIdentity(request, { catalog, schema, timezone });
+  const asked = { catalog, schema, media, preferences: { count, handling, timezone }, relation, query };
   const read: ReadRequest = {
-    catalog,
-    schema,
-    media,
-    preferences: { count: preferences.count, handling: preferences.handling, timezone },
-    relation,
-    query,
+    ...asked,
     exported: exportOf(media, preferences, query, config.DB_MAX_ROWS),
     location: locationOf(relation.name, rawSearch(request)),
-    key: requestKey(catalog, schema, relation, query, media, preferences.count, settings),
+    key: requestKey(asked, settings),
     keyOfRole: new Map(),
     reads: undefined,
     seesRequest: seesRequest(catalog, relation, query),

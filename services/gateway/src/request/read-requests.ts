@@ -45,15 +45,12 @@ export class ReadRequests {
 
 /** Equal keys mean equal answers to one identity. */
 export function requestKey(
-  catalog: Catalog,
-  schema: string,
-  relation: Relation,
-  query: Query,
-  media: RowsMedia,
-  count: Preferences['count'],
+  request: Pick<ReadRequest, 'catalog' | 'schema' | 'relation' | 'query' | 'media' | 'preferences'>,
   settings: unknown,
 ): string {
-  const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];
+  const { catalog, schema, relation, query, media, preferences } = request;
+  const { kind, nullsStripped } = media;
+  const parts = [catalog.version, schema, relation.name, kind, nullsStripped, preferences.count, canonical(query)];
   return [...parts, JSON.stringify(settings)].join('\0');
 }
 

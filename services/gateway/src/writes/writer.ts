@@ -147,7 +147,7 @@ export class Writer {
     if (kept !== undefined) return kept;
     budget.admit(request.identity);
     const reply = await write(tx);
-    await keepReply(tx, request, identity, reply, this.#keyLimits, budget);
+    await keepReply(tx, request, identity, reply, { ...this.#keyLimits, budget });
     return reply;
   }
 }

@@ -106,7 +106,8 @@ export function createTopics(options: TopicsOptions): Topics {
 
   function makeTopic(key: string, plan: LivePlan, mode: Mode, holder: string): Topic {
     lastId += 1;
-    if (!plan.window) return new Topic(lastId, key, plan, mode, policy);
+    const init = { id: lastId, key, plan, mode, policy };
+    if (!plan.window) return new Topic(init);
     const { intervalMs } = options.windows;
     const refusal = windows.take(holder, 1);
     if (refusal) throw errors.TOO_MANY_WINDOWS({ limit: refusal.limit, where: refusal.where });
@@ -126,7 +127,7 @@ export function createTopics(options: TopicsOptions): Topics {
         windowReadsTotal += 1;
       },
     };
-    return new Window(lastId, key, plan, mode, policy, windowOptions);
+    return new Window(init, windowOptions);
   }
 
   function leave(

@@ -66,7 +66,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
   async function loadAnew({ role }: Identity, schema: string, table: string, attempt = 1): Promise<TableFacts> {
     const now = generation;
     try {
-      const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
+      const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, { schema, table }, roleRights);
       generations.set(facts, now);
       if (facts.allRoles === plannedRoles) return facts;
       // Otherwise rows would be read with plans that have the row-level security of the former roles.

@@ -100,8 +100,7 @@ export async function loadTableFacts(
   database: Database,
   identity: Identity,
   publication: string,
-  schema: string,
-  table: string,
+  { schema, table }: { schema: string; table: string },
   roleRights = new RoleRights(),
 ): Promise<TableFacts> {
   const { write } = database.pools;

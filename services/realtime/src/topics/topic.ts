@@ -34,6 +34,14 @@ export interface DeliveryPolicy {
   onConflated(): void;
 }
 
+export interface TopicInit {
+  id: number;
+  key: string;
+  plan: LivePlan;
+  mode: Mode;
+  policy: DeliveryPolicy;
+}
+
 export class Topic {
   readonly id: number;
   readonly key: string;
@@ -49,7 +57,7 @@ export class Topic {
   #timer: NodeJS.Timeout | undefined;
   #flushedAt = 0;
 
-  constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy) {
+  constructor({ id, key, plan, mode, policy }: TopicInit) {
     this.id = id;
     this.key = key;
     this.plan = plan;

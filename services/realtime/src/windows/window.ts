@@ -11,12 +11,11 @@ import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
-import type { LivePlan } from '../query/live-plan.ts';
 import { type Judged, matchChange } from '../query/row-match.ts';
 import { WHOLE } from '../snapshots/snapshot-visibility.ts';
 import { changesUpTo, snapshotFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
-import { type DeliveryPolicy, type Mode, Topic } from '../topics/topic.ts';
+import { type DeliveryPolicy, Topic, type TopicInit } from '../topics/topic.ts';
 import type { WindowReader } from './read-window.ts';
 import { type ShownRow, windowChanges } from './window-diff.ts';
 
@@ -33,7 +32,6 @@ export interface WindowOptions {
 
 const RETRY_MS = 1_000;
 const MAX_FAILURES = 5;
-/** Errors that another read would repeat. */
 /** Another read would repeat these errors. */
 const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
 
@@ -57,8 +55,9 @@ export class Window extends Topic {
   #bytes = 0;
   #closed = false;
 
-  constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy, options: WindowOptions) {
-    super(id, key, plan, mode, policy);
+  constructor(init: TopicInit, options: WindowOptions) {
+    super(init);
+    const { mode, policy } = init;
     this.#options = options;
     this.#policy = policy;
     this.#intervalMs = mode === 'latest' ? Math.max(options.windowMs, policy.latestMs) : options.windowMs;

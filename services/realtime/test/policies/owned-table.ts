@@ -109,7 +109,7 @@ export async function openOwnedTable(): Promise<OwnedTable> {
         return `create policy p${n} on owned as ${permissive ? 'permissive' : 'restrictive'} for select using (${using});`;
       });
       await client.query([...drops, ...creates].join('\n'));
-      return loadTableFacts(db, identityOf({}), 'tidemark', 'public', 'owned');
+      return loadTableFacts(db, identityOf({}), 'tidemark', { schema: 'public', table: 'owned' });
     },
     async shown(identity) {
       return (await as<{ id: number }>(identity, 'select id from owned order by id', [])).map(({ id }) => id);

@@ -256,7 +256,10 @@ t.test('restores a row exactly from its change', async (t) => {
   subscription.unsubscribe();
 
   for (const role of ['service_role', 'anon']) {
-    const facts = await loadTableFacts(database, { role, claims: '{}' }, 'tidemark', 'public', 'everything');
+    const facts = await loadTableFacts(database, { role, claims: '{}' }, 'tidemark', {
+      schema: 'public',
+      table: 'everything',
+    });
     for (const { name, type } of columns) {
       const reads = { columns: ['id', name], whole: false, tableOid: false };
       const sql = facts.columns.find((column) => column.name === name)?.sql;

@@ -22,10 +22,11 @@ t.test('neither rejects a table that changes while its facts are read nor ignore
     isChanging = false;
   })();
   const identity = { role: 'authenticated', claims: '{}' };
+  const parted = { schema: 'public', table: 'parted' };
   const told = new Set<string>();
   const read = async () => {
     while (isChanging) {
-      const facts = loadTableFacts(database, identity, 'tidemark', 'public', 'parted');
+      const facts = loadTableFacts(database, identity, 'tidemark', parted);
       told.add(
         await facts.then(
           ({ policy }) => String(policy),
@@ -33,7 +34,7 @@ t.test('neither rejects a table that changes while its facts are read nor ignore
         ),
       );
     }
-    told.add(String((await loadTableFacts(database, identity, 'tidemark', 'public', 'parted')).policy));
+    told.add(String((await loadTableFacts(database, identity, 'tidemark', parted)).policy));
   };
   await Promise.all([changes, read(), read(), read()]);
   told.delete('RT_TABLE_CHANGING');

@@ -193,6 +193,7 @@ function passRefusalOn(answer: IncomingMessage, client: Socket): void {
     if (bytes > MAX_REFUSAL_BYTES) answer.destroy();
     else client.write(chunk);
   });
+  // `close` follows every error.
   answer.on('error', () => {});
   answer.on('close', () => {
     client.end();

@@ -32,6 +32,13 @@ const UNFILTERED_HEADER = 'tidemark-unfiltered';
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
 
+interface Call {
+  catalog: Catalog;
+  schema: string;
+  method: WriteMethod;
+  request: TableRequest;
+}
+
 export const tableWriteRoutes = fp(
   async (app: BaseApp, context: RouteContext) => {
     for (const method of WRITE_METHODS) {
@@ -50,9 +57,10 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
   const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
+  const call = { catalog, schema, method, request };
   const media = askedPlan(request.headers.accept, ROWS_MEDIA, config, request.caller.role);
   if (media) {
-    const plan = planOf(context, catalog, method, request, schema, undefined, contentType(media.for));
+    const plan = planOf(context, call, undefined, contentType(media.for));
     return sendPlan(context.db, request, reply, {
       media,
       statement: plan.with(bodyOf(request)).statement(),
@@ -66,12 +74,10 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   const send = ({ reply: stored, tidemark }: Written) => sendStoredReply(reply, stored, tidemark);
   if (method !== 'POST' || conditions || key !== undefined) {
-    const write = planOf(context, catalog, method, request, schema, conditions).with(bodyOf(request));
+    const write = planOf(context, call, conditions).with(bodyOf(request));
     return execute(context, request, write, conditions, key).then(send);
   }
-  const plan = writer.plans.of(catalog, kindOf(request, schema), () =>
-    planOf(context, catalog, method, request, schema),
-  );
+  const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(context, call));
   const write = plan.write.with(bodyOf(request));
   // A group has no trace of its own, so that a traced request runs alone.
   const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
@@ -104,10 +110,7 @@ function kindOf({ headers, raw }: TableRequest, schema: string): string {
 
 function planOf(
   { config }: RouteContext,
-  catalog: Catalog,
-  method: WriteMethod,
-  request: TableRequest,
-  schema: string,
+  { catalog, schema, method, request }: Call,
   conditions?: Preconditions,
   accept: string | undefined = request.headers.accept,
 ): WritePlan {

@@ -19,6 +19,14 @@ export interface IdempotentRequest {
   identity: string;
 }
 
+export interface ReplyLimits {
+  ttlSeconds: number;
+  /** The size of one reply. */
+  maxBytes: number;
+  /** The keys and bytes of all callers. */
+  budget: KeyBudget;
+}
+
 const KEY = /^[\x21-\x7e]{1,255}$/;
 const AS_SERVICE = "select set_config('role', 'none', true)";
 const AS_CALLER = "select set_config('role', $1, true)";
@@ -86,15 +94,14 @@ export async function keepReply(
   { key, scope, fingerprint, identity: owner }: IdempotentRequest,
   identity: Identity,
   { status, headers, body }: StoredReply,
-  limits: { ttlSeconds: number; maxBytes: number },
-  budget: KeyBudget,
+  { ttlSeconds, maxBytes, budget }: ReplyLimits,
 ): Promise<void> {
   const bytes = Buffer.byteLength(body);
-  if (bytes > limits.maxBytes) throw errors.IDEMPOTENCY_ANSWER({ bytes, maximum: limits.maxBytes });
+  if (bytes > maxBytes) throw errors.IDEMPOTENCY_ANSWER({ bytes, maximum: maxBytes });
   budget.keep(owner, keptBytes(key, JSON.stringify(headers), bytes));
   const [, kept] = await pipelined(tx, [
     [AS_SERVICE, []],
-    [KEEP, [scope, key, fingerprint, status, headers, body, limits.ttlSeconds]],
+    [KEEP, [scope, key, fingerprint, status, headers, body, ttlSeconds]],
     [AS_CALLER, [identity.role]],
   ]);
   // The lock excludes this, unless its holder was a client with an advisory lock of the same number.
