@@ -24,3 +24,9 @@ export function clientOf(bus: Bus): Client {
   if (!client) throw new TypeError('this Bus was not opened by connectBus()');
   return client;
 }
+
+/** Deletes the streams of a test's prefix. A stream that the test never created cannot be deleted. */
+export async function deleteStreams(bus: Bus): Promise<void> {
+  const { streams } = clientOf(bus).jsm;
+  await Promise.all(Object.values(bus.subjects.streams).map((name) => streams.delete(name).catch(() => false)));
+}

@@ -4,7 +4,7 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { Type } from 'typebox';
-import { clientOf } from '../src/client.ts';
+import { clientOf, deleteStreams } from '../src/client.ts';
 import { type BusEvent, connectBus } from '../src/index.ts';
 import { until } from './until.ts';
 
@@ -91,8 +91,7 @@ t.test('several processes create the streams at the same time, and update their 
   const buses = await Promise.all([1, 2, 3].map((i) => connectBus({ url: stack.natsUrl, name: `s${i}`, prefix })));
   const [first] = buses as [(typeof buses)[number]];
   t.teardown(async () => {
-    const { streams } = clientOf(first).jsm;
-    await Promise.all(Object.values(first.subjects.streams).map((name) => streams.delete(name)));
+    await deleteStreams(first);
     await Promise.all(buses.map((bus) => bus.close()));
   });
   await Promise.all(buses.map((bus) => Promise.all([bus.ensureChangesStream(), bus.ensureWorkStream()])));

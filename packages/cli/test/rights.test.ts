@@ -5,23 +5,18 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadBlueprint } from '@tidemark/blueprints';
-import { checkServer, migrate, openDatabase, runScript } from '@tidemark/db';
-import { createFileRegistry } from '@tidemark/files';
-import { startTemporaryStack, withClient } from '@tidemark/local-stack';
+import { checkServer, migrate, runScript } from '@tidemark/db';
+import { startTemporaryStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { infraScript } from '../src/infra.ts';
 import { enableLive } from '../src/live/live.ts';
 import { prepareLocalRoles } from '../src/up/local-roles.ts';
+import { run, serviceRights } from './service-rights.ts';
 import { root, temporaryHome } from './tidemark-up.ts';
 
 const stack = await startTemporaryStack({ nats: false, replica: false });
 t.teardown(() => stack.stop());
 const superuser = stack.primary;
-
-interface Failure {
-  code?: string;
-  message?: RegExp | string;
-}
 
 const as = (url: string, role: string, password: string) => {
   const changed = new URL(url);
@@ -29,7 +24,6 @@ const as = (url: string, role: string, password: string) => {
   changed.password = password;
   return changed.href;
 };
-const run = (url: string, text: string) => withClient(url, (sql) => sql.unsafe(text));
 
 t.test('one login for everything: each right that it needs, taken away in turn', async (t) => {
   // Roles belong to the server, so this needs one that has none of them.
@@ -95,142 +89,7 @@ t.test('a login for each service: everything that they do as themselves, each ri
     'none of them is a superuser, makes roles or databases, or passes by row-level security',
   );
 
-  const login = (service: 'gateway' | 'realtime' | 'batch' | 'metrics') => roles.service(service, administrator);
-  const file = { path: 'a', contentType: 'text/plain', size: 1, sha256: 'x', storageKey: 'k', owner: null };
-  const withDatabase = async <T>(url: string, work: (db: Awaited<ReturnType<typeof openDatabase>>) => Promise<T>) => {
-    const db = await openDatabase({ primaryUrl: url, applicationName: 'rights' });
-    try {
-      return await work(db);
-    } finally {
-      await db.close();
-    }
-  };
-  const read = (role: string) => (url: string) =>
-    withDatabase(url, (db) => db.read({ identity: { role, claims: '{}' }, statement: { text: 'select 1' } }));
-  const open = (url: string) => withDatabase(url, async () => undefined);
-  const registry = (url: string, work: (files: ReturnType<typeof createFileRegistry>) => Promise<unknown>) =>
-    withDatabase(url, ({ pools }) => work(createFileRegistry(pools.write)));
-  const output = (url: string) =>
-    withDatabase(url, ({ pools }) =>
-      pools.write.transaction((tx) =>
-        createFileRegistry(pools.write).insert(tx, [{ ...file, path: `o${Math.random()}` }]),
-      ),
-    );
-  const [made] = (await output(login('batch'))) as { id: string }[];
-  const found = (url: string) =>
-    registry(url, async (files) => {
-      const asService = { role: 'service_role', claims: '{}' };
-      if ((await files.find(asService, made?.id as string)) === undefined) throw new Error('hidden');
-    });
-  const sql = (text: string) => (url: string) => run(url, text);
-  const refused: Failure = { code: '42501' };
-  /** As the relay does (services/realtime/src/definitions/known-definitions.ts). */
-  const writeDefinitions = sql(`
-    with gone as (delete from tidemark.table_definitions where version = '')
-    insert into tidemark.table_definitions values ('', 'a', '1', '0/1')
-    on conflict (schema_name, table_name) do update set version = excluded.version`);
-  /** A statement that revokes the right, one that grants it, the reason for it, a call that needs it, and its error without it. */
-  const rights: [string, string, string, (url: string) => Promise<unknown>, Failure][] = [
-    ...(['anon', 'authenticated', 'service_role', 'ops'] as const).flatMap((role) =>
-      (['gateway', 'realtime', 'batch'] as const).map((service): (typeof rights)[number] => [
-        `revoke ${role} from tidemark_${service}`,
-        `grant ${role} to tidemark_${service}`,
-        login(service),
-        read(role),
-        refused,
-      ]),
-    ),
-    ...(['gateway', 'realtime', 'batch', 'metrics'] as const).flatMap((service): typeof rights => [
-      [
-        `revoke tidemark_none from tidemark_${service}`,
-        `grant tidemark_none to tidemark_${service}`,
-        login(service),
-        open,
-        { code: 'DB_ROLE_MISSING' },
-      ],
-      [
-        `revoke usage on schema tidemark from tidemark_${service}`,
-        `grant usage on schema tidemark to tidemark_${service}`,
-        login(service),
-        open,
-        { message: /permission denied/ },
-      ],
-      [
-        `revoke select on tidemark.epochs from tidemark_${service}`,
-        `grant select on tidemark.epochs to tidemark_${service}`,
-        login(service),
-        open,
-        { message: /permission denied for table epochs/ },
-      ],
-    ]),
-    [
-      'alter role tidemark_realtime noreplication',
-      'alter role tidemark_realtime replication',
-      login('realtime'),
-      sql(`select pg_create_logical_replication_slot('r', 'pgoutput', true)`),
-      refused,
-    ],
-    ...['select', 'insert', 'update', 'delete'].map((right): (typeof rights)[number] => [
-      `revoke ${right} on tidemark.table_definitions from tidemark_realtime`,
-      `grant ${right} on tidemark.table_definitions to tidemark_realtime`,
-      login('realtime'),
-      writeDefinitions,
-      refused,
-    ]),
-    ['revoke ops from tidemark_metrics', 'grant ops to tidemark_metrics', login('metrics'), read('ops'), refused],
-    [
-      'revoke pg_monitor from tidemark_metrics',
-      'grant pg_monitor to tidemark_metrics',
-      login('metrics'),
-      sql(
-        `do $$ begin if exists (select from pg_stat_activity where query = '<insufficient privilege>') then raise insufficient_privilege; end if; end $$`,
-      ),
-      refused,
-    ],
-    [
-      'revoke usage on schema tidemark_statistics from tidemark_metrics',
-      'grant usage on schema tidemark_statistics to tidemark_metrics',
-      login('metrics'),
-      sql('select from tidemark_statistics.pg_stat_statements'),
-      refused,
-    ],
-    [
-      'revoke insert on tidemark.file_contents from tidemark_batch',
-      'grant insert on tidemark.file_contents to tidemark_batch',
-      login('batch'),
-      output,
-      refused,
-    ],
-    [
-      'revoke insert on tidemark.files from tidemark_batch',
-      'grant insert on tidemark.files to tidemark_batch',
-      login('batch'),
-      output,
-      refused,
-    ],
-    [
-      'alter policy files_batch_output on tidemark.files with check (false)',
-      'alter policy files_batch_output on tidemark.files with check (true)',
-      login('batch'),
-      output,
-      refused,
-    ],
-    [
-      'revoke select on tidemark.file_contents from tidemark_gateway',
-      'grant select on tidemark.file_contents to tidemark_gateway',
-      login('gateway'),
-      found,
-      refused,
-    ],
-    [
-      'revoke create on database postgres from tidemark',
-      'grant create on database postgres to tidemark',
-      owner,
-      migrate,
-      { message: /permission denied for database/ },
-    ],
-    ['revoke tidemark_none from tidemark', 'grant tidemark_none to tidemark', owner, open, { code: 'DB_ROLE_MISSING' }],
-  ];
+  const rights = await serviceRights({ roles, administrator, owner });
   for (const [revoke, grant, url, action, failure] of rights) {
     await run(administrator, revoke);
     t.match(await action(url).catch((error: Error) => error), failure, `needed: ${grant}`);

@@ -1,35 +1,16 @@
 /** The primary dies and its replica is promoted, on a stack of this test's own: whoever follows is told, and follows on. */
-import { migrate } from '@tidemark/db';
-import { startTemporaryStack } from '@tidemark/local-stack';
-import { runPhases } from '@tidemark/service';
 import t from 'tap';
-import { start } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
 import { openStream } from './open-stream.ts';
-import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
+import { startReplicated } from './replicated-realtime.ts';
+import { MATCHES, waitFor } from './test-realtime.ts';
 import { windowRows } from './windows/window-rows.ts';
 
 const WINDOW = 'commentary?select=id,minute&order=minute.desc&limit=4';
 const WINDOW_SQL = 'select id::int, minute from commentary order by minute desc, id limit 4';
 
 t.test('continues windows and queries at a promoted replica', async (t) => {
-  const stack = await startTemporaryStack();
-  t.teardown(() => stack.stop());
-  const { primary, nats } = stack;
-  const replica = stack.replicas[0] as (typeof stack.replicas)[number];
-  await migrate(primary.url);
-  await primary.query(MATCHES);
-  await replica.caughtUp();
-  const running = await start({
-    PORT: '0',
-    LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
-    DATABASE_URL: primary.url,
-    DATABASE_REPLICA_URLS: replica.url,
-    NATS_URL: nats.url,
-    JWT_SECRET: SECRET,
-    LIVE_WINDOW_MS: '30',
-  });
-  t.teardown(() => runPhases(running.phases, (problem) => t.fail(problem)));
+  const { primary, replica, running } = await startReplicated(t, [MATCHES], { LIVE_WINDOW_MS: '30' });
   const { realtime } = running;
   await waitFor(async () => (await realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
 

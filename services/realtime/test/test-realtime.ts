@@ -1,7 +1,8 @@
 /** A running service on a database and a NATS prefix of its own, and a client to try it with. */
 
 import { createHash } from 'node:crypto';
-import { clientOf } from '@tidemark/bus/client';
+import { connectBus } from '@tidemark/bus';
+import { deleteStreams } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
 import { runPhases } from '@tidemark/service';
 import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/testing';
@@ -125,17 +126,8 @@ export async function startTestRealtime(
       await first.stop();
       await pool.end();
       await database.drop();
-      const { connectBus } = await import('@tidemark/bus');
       const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-      const streams = Object.values(bus.subjects.streams);
-      // A stream that the test never created cannot be deleted.
-      await Promise.all(
-        streams.map((name) =>
-          clientOf(bus)
-            .jsm.streams.delete(name)
-            .catch(() => false),
-        ),
-      );
+      await deleteStreams(bus);
       await bus.close();
     },
   };

@@ -1,32 +1,21 @@
 /** Tests the cost of a page by key: one range of an index, wherever the page begins. */
-import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
-import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { type KeysetValues, readCursor, writeCursor } from '../../src/keyset/cursor.ts';
 import { planKeyset } from '../../src/keyset/keyset.ts';
 import { keysetOrder } from '../../src/keyset/order.ts';
+import { openPlanDatabase } from '../plan-database.ts';
 
-const stack = await useTestStack();
-await stack.template('plan', async (url) => {
-  await migrate(url);
-});
-const database = await stack.database({ template: 'plan' });
-await runScript(
-  database.primaryUrl,
+const db = await openPlanDatabase(
+  t,
   `create table public.steps (id int primary key, at timestamptz not null, a int, b text);
    insert into public.steps select g, '2026-01-01'::timestamptz + g * interval '1 second', nullif(g % 7, 0), nullif('b' || g % 3, 'b0')
      from generate_series(1, 20000) g;
    create index on public.steps (at desc, id desc);
    analyze public.steps;`,
 );
-const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'keyset test' });
-t.teardown(async () => {
-  await db.close();
-  await database.drop();
-});
 const catalog = await loadCatalog(db.pools.admin, ['public']);
 const relation = catalog.relation('public', 'steps')!;
 

@@ -1,28 +1,17 @@
 /** A compiled plan is what the planner would have made: for every query, whatever was compiled before it. */
 import { readFile } from 'node:fs/promises';
-import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery, type RowsMedia } from '@tidemark/query';
-import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { PlanCache } from '../../src/read/plan-cache.ts';
 import { planRead } from '../../src/read/read.ts';
+import { openPlanDatabase } from '../plan-database.ts';
 
-const stack = await useTestStack();
-await stack.template('plan', async (url) => {
-  await migrate(url);
-});
-const database = await stack.database({ template: 'plan' });
-await runScript(
-  database.primaryUrl,
+const db = await openPlanDatabase(
+  t,
   await readFile(new URL('../../../../services/gateway/test/relations.sql', import.meta.url), 'utf8'),
 );
-const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'plan-cache test' });
-t.teardown(async () => {
-  await db.close();
-  await database.drop();
-});
 const catalog = await loadCatalog(db.pools.admin, ['public']);
 
 const value = fc.oneof(fc.constantFrom('1', '-1', '{1,2}', '10000', '"', 'a*b%', ''), fc.string({ maxLength: 6 }));

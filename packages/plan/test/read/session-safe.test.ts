@@ -1,10 +1,9 @@
 /** Tests which reads may share a transaction: those that run no user's function. */
-import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
-import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { isSessionSafe } from '../../src/read/session-safe.ts';
+import { openPlanDatabase } from '../plan-database.ts';
 
 const SCRIPT = `
 create type mood as enum ('sad', 'happy');
@@ -36,17 +35,7 @@ create function public.loud(club) returns text language sql stable as $$ select 
 create table public.club_guest (club_id int references club, guest_id int references guest, primary key (club_id, guest_id));
 `;
 
-const stack = await useTestStack();
-await stack.template('plan', async (url) => {
-  await migrate(url);
-});
-const database = await stack.database({ template: 'plan' });
-await runScript(database.primaryUrl, SCRIPT);
-const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'session safe test' });
-t.teardown(async () => {
-  await db.close();
-  await database.drop();
-});
+const db = await openPlanDatabase(t, SCRIPT);
 
 async function sessionSafe(...reads: string[]): Promise<Record<string, boolean>> {
   const catalog = await loadCatalog(db.pools.admin, ['public']);

@@ -1,12 +1,11 @@
 /** Forms of a statement that save Postgres work, and answer the same: the page before its embeds, rows that are rendered apart. */
-import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
-import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { joinRows } from '../../src/read/primary-key-read.ts';
 import { planRead } from '../../src/read/read.ts';
 import type { AnswerRow } from '../../src/sql/answer-row.ts';
+import { openPlanDatabase } from '../plan-database.ts';
 
 const SCRIPT = `
 create table clients (id integer primary key, name text not null);
@@ -18,17 +17,7 @@ insert into tasks values (1, 'Design', 1, 5), (2, 'Build', 1, 8), (3, 'Paint', 2
 create function client_of(projects) returns setof clients rows 1 language sql stable as 'select * from clients where id = $1.client_id';
 create function shout(projects) returns text language sql stable as 'select upper($1.name) || ''!''';`;
 
-const stack = await useTestStack();
-await stack.template('plan', async (url) => {
-  await migrate(url);
-});
-const database = await stack.database({ template: 'plan' });
-await runScript(database.primaryUrl, SCRIPT);
-const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'page first test' });
-t.teardown(async () => {
-  await db.close();
-  await database.drop();
-});
+const db = await openPlanDatabase(t, SCRIPT);
 const catalog = await loadCatalog(db.pools.admin, ['public']);
 const media = { kind: 'json', nullsStripped: false } as const;
 

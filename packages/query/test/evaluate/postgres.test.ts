@@ -6,7 +6,8 @@ import postgres from 'postgres';
 import t from 'tap';
 import type { Condition, Filter } from '../../src/ast.ts';
 import { compileFilter, conditionSql, equalityKeys } from '../../src/index.ts';
-import { COLUMNS, type Column, PATTERNS, REGEXES, TYPES_DDL, text } from './sample-columns.ts';
+import { COLUMNS, type Column, TYPES_DDL, text } from './sample-columns.ts';
+import { PATTERNS, REGEXES } from './sample-patterns.ts';
 
 const TYPES = Object.fromEntries(COLUMNS.map(({ name, type }) => [name, type]));
 const TEXT_COLUMNS = COLUMNS.filter(({ name }) => ['tc', 'tu', 'vc', 'bc', 'nm'].includes(name));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import t from 'tap';
 import { openBatchStack, until } from '../batch-stack.ts';
+import { runAsAda, showOwnRows } from './ada.ts';
 
 const stack = await openBatchStack(t);
 const batch = await stack.startBatch();
@@ -19,14 +20,10 @@ await stack.query(`
 await stack.query(`update public.orders set id = 9007199254740993, note = '=1+1' where id = 2`);
 await stack.query(`update public.orders set note = e'two\\nlines, "quoted"' where id = 4`);
 await stack.query(`update public.orders set note = '' where id = 6`);
-await stack.query('alter table public.orders enable row level security');
-await stack.query(`create policy own on public.orders for select to authenticated
-  using (owner = current_setting('request.jwt.claims', true)::jsonb ->> 'sub')`);
-await stack.query('grant select on public.orders to authenticated');
+await showOwnRows(stack, 'public.orders');
 
 async function exported(spec: object) {
-  const id = await stack.insertJob(spec, { kind: 'export', role: 'authenticated', sub: 'ada' });
-  const job = await stack.ended(id);
+  const { id, job } = await runAsAda(stack, 'export', spec);
   if (job.state !== 'succeeded') return { job, bytes: Buffer.alloc(0), text: '', value: {}, file: undefined };
   const [file] = await stack.outputsOf(id);
   const bytes = await stack.store.read(file!.storage_key, 1e9);

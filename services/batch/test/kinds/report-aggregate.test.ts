@@ -1,23 +1,18 @@
 import t from 'tap';
 import { openBatchStack } from '../batch-stack.ts';
+import { runAsAda, showOwnRows } from './ada.ts';
 
 const stack = await openBatchStack(t);
 await stack.startBatch();
-await stack.query(`
-  create table public.sales (id int8 primary key, owner text, area text, amount numeric, units int8);
-  `);
+await stack.query('create table public.sales (id int8 primary key, owner text, area text, amount numeric, units int8)');
 await stack.query(`
   insert into public.sales
   select n, case when n % 4 = 0 then 'bob' else 'ada' end, 'area ' || n % 3, n * 100000000000000.01, 9007199254740993
   from generate_series(1, 1000) n`);
-await stack.query('alter table public.sales enable row level security');
-await stack.query(`create policy own on public.sales for select to authenticated
-  using (owner = current_setting('request.jwt.claims', true)::jsonb ->> 'sub')`);
-await stack.query('grant select on public.sales to authenticated');
+await showOwnRows(stack, 'public.sales');
 
 async function report(spec: object) {
-  const id = await stack.insertJob(spec, { kind: 'report.aggregate', role: 'authenticated', sub: 'ada' });
-  const job = await stack.ended(id);
+  const { id, job } = await runAsAda(stack, 'report.aggregate', spec);
   // As text, because parsing would round.
   const [item] = await stack.query(`select (value -> 'rows')::text as rows from tidemark.job_items where job_id = $1`, [
     id,

@@ -1,5 +1,6 @@
 /** Tests what the cache answers, shares, drops and refuses, with a real relay, replica and JetStream. */
 import t from 'tap';
+import { cachedReads, statusOf } from './cached-reads.ts';
 import { until, useCachedGateway } from './relay.ts';
 
 const gateway = await useCachedGateway(t, {
@@ -28,22 +29,7 @@ const gateway = await useCachedGateway(t, {
 const { sql } = gateway;
 await gateway.serving();
 
-const statusOf = (answer: Response) => answer.headers.get('cache-status');
-const read = (path: string, init: Parameters<typeof gateway.request>[1] = {}) => gateway.request(path, init);
-/** The first answer that the cache had a part in: on a busy machine it hears nothing for a while at times, and then has none. */
-async function judged(path: string, init: Parameters<typeof gateway.request>[1] = {}): Promise<Response> {
-  let answer = await read(path, init);
-  await until(async () => {
-    if (statusOf(answer) !== 'tidemark; fwd=bypass') return true;
-    answer = await read(path, init);
-    return false;
-  }, `${path} is asked of the cache`);
-  return answer;
-}
-/** Reads until a fill has counted: after a change, a replica may have to catch up first. */
-async function warm(path: string, init: Parameters<typeof gateway.request>[1] = {}): Promise<void> {
-  await until(async () => statusOf(await read(path, init)) === 'tidemark; hit', `${path} is cached`);
-}
+const { read, judged, warm } = cachedReads(gateway);
 
 t.test('answers from the cache, with what HTTP caches need', async (t) => {
   await warm('/rest/v1/items?id=eq.1');

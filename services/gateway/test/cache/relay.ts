@@ -1,13 +1,11 @@
 /** A relay of the gateway's database: the realtime service as a process of its own, which can be stopped and cut off. */
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
-import { clientOf } from '@tidemark/bus/client';
+import { deleteStreams } from '@tidemark/bus/client';
 import { metricsPage, useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
-import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
+import { type GatewayFixture, useGateway } from '../gateway-fixture.ts';
+import { forkRealtime, type RealtimeProcess } from '../realtime-process.ts';
 
 export interface CachedGateway extends GatewayFixture {
   startRelay(): Promise<void>;
@@ -30,37 +28,24 @@ export async function useCachedGateway(
   const stack = await useTestStack();
   const prefix = stack.natsPrefix();
   const gateway = await useGateway(t, { script: options.script, env: { ...options.env, NATS_PREFIX: prefix } });
-  let relay: ChildProcess | undefined;
+  let relay: RealtimeProcess | undefined;
   let relayUrl = '';
 
   async function startRelay(): Promise<void> {
-    const child = fork(fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
-      execArgv: [],
-      env: {
-        ...process.env,
-        PORT: '0',
-        LOG_LEVEL: 'silent',
-        DATABASE_URL: gateway.database.primaryUrl,
-        NATS_URL: stack.natsUrl,
-        NATS_PREFIX: prefix,
-        JWT_SECRET: SECRET,
-        RELAY_SLOT: `tidemark_${gateway.database.name}`,
-        INSTANCE: 'relay',
-      },
+    relay = await forkRealtime({
+      DATABASE_URL: gateway.database.primaryUrl,
+      NATS_URL: stack.natsUrl,
+      NATS_PREFIX: prefix,
+      RELAY_SLOT: `tidemark_${gateway.database.name}`,
+      INSTANCE: 'relay',
     });
-    relay = child;
-    const [ready] = (await once(child, 'message')) as [{ url: string }];
-    relayUrl = ready.url;
+    relayUrl = relay.url;
   }
 
   async function stopRelay(): Promise<void> {
-    const child = relay;
+    const stopped = relay;
     relay = undefined;
-    if (!child) return;
-    child.kill('SIGCONT');
-    const ended = once(child, 'exit');
-    child.send({ type: 'stop' });
-    await ended;
+    await stopped?.stop();
   }
 
   async function figures(url = gateway.url): Promise<Record<string, number>> {
@@ -72,15 +57,7 @@ export async function useCachedGateway(
   t.teardown(async () => {
     await stopRelay();
     const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-    const streams = Object.values(bus.subjects.streams);
-    // A stream that the test never created cannot be deleted.
-    await Promise.all(
-      streams.map((name) =>
-        clientOf(bus)
-          .jsm.streams.delete(name)
-          .catch(() => false),
-      ),
-    );
+    await deleteStreams(bus);
     await bus.close();
   });
   await startRelay();
@@ -89,8 +66,8 @@ export async function useCachedGateway(
     startRelay,
     stopRelay,
     relayUrl: () => relayUrl,
-    freezeRelay: () => relay?.kill('SIGSTOP'),
-    thawRelay: () => relay?.kill('SIGCONT'),
+    freezeRelay: () => relay?.child.kill('SIGSTOP'),
+    thawRelay: () => relay?.child.kill('SIGCONT'),
     figures,
     async serving(url) {
       await until(async () => (await figures(url)).tidemark_cache_paused === 0, 'the cache serves', 15_000);

@@ -1,11 +1,8 @@
 /** A replica whose replay stands still: nothing is read from it by what it does not know yet, and nothing under what it still knows. */
-import { migrate } from '@tidemark/db';
-import { startTemporaryStack } from '@tidemark/local-stack';
-import { runPhases } from '@tidemark/service';
 import t, { type Test } from 'tap';
-import { start } from '../../src/start.ts';
 import { LiveClient } from '../live-client.ts';
-import { SECRET, token, waitFor } from '../test-realtime.ts';
+import { startReplicated } from '../replicated-realtime.ts';
+import { token, waitFor } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.notes (id int primary key, body text not null default '', hidden boolean not null default false);
@@ -28,25 +25,11 @@ insert into public.rooms values (1);
 alter publication tidemark add table public.notes, public.said, public.rooms;`;
 
 t.test('a replica that stands still', async (t) => {
-  const stack = await startTemporaryStack();
-  t.teardown(() => stack.stop());
-  const { primary, nats } = stack;
-  const replica = stack.replicas[0] as (typeof stack.replicas)[number];
-  await migrate(primary.url);
-  for (const statement of SETUP.split(';\n')) await primary.query(statement);
-  await replica.caughtUp();
-  const running = await start({
-    PORT: '0',
-    LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
-    DATABASE_URL: primary.url,
-    DATABASE_REPLICA_URLS: replica.url,
-    NATS_URL: nats.url,
-    JWT_SECRET: SECRET,
+  const { primary, replica, running } = await startReplicated(t, SETUP.split(';\n'), {
     // Only announcements count, since the checks of rights run seldom.
     RIGHTS_CHECK_MS: '600000',
     DEFINITIONS_CHECK_MS: '100',
   });
-  t.teardown(() => runPhases(running.phases, (problem) => t.fail(problem)));
   const { realtime } = running;
   await waitFor(async () => (await realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
   const client = await new LiveClient(running.url.replace('http', 'ws'), {

@@ -2,6 +2,7 @@ import { fastify } from 'fastify';
 import t from 'tap';
 import type { Config } from '../../../src/config.ts';
 import { browserHeaders, createBrowserHeaders } from '../../../src/http/plugins/browser-headers.ts';
+import { useGateway } from '../../gateway-fixture.ts';
 
 async function app(settings: Partial<Config>) {
   const server = fastify();
@@ -51,4 +52,49 @@ t.test('sends HSTS only if configured, and other policies for files and the cons
   t.equal(file['cross-origin-resource-policy'], 'cross-origin');
   t.notOk('content-security-policy' in file);
   t.equal((await ask('/console'))['content-security-policy'], "frame-ancestors 'none'");
+});
+
+t.test('every answer says which origins may read it, and that it is data', async (t) => {
+  const gateway = await useGateway(t, {
+    script: 'create table public.wide (id int primary key); grant select on public.wide to anon;',
+    env: { RATE_LIMITS: 'anon=1000/1s' },
+  });
+  const answer = await gateway.request('/rest/v1/wide?limit=1', { headers: { origin: 'https://app.example' } });
+  const given = Object.fromEntries(answer.headers);
+  t.match(given, {
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': /tidemark, .*etag.*ratelimit/,
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+  });
+  t.notOk('strict-transport-security' in given);
+  t.notMatch(given.vary, /Origin/i);
+  const preflight = await gateway.request('/rest/v1/wide', {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://app.example',
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'authorization,prefer,tidemark',
+    },
+  });
+  t.equal(preflight.status, 204);
+  t.match(Object.fromEntries(preflight.headers), {
+    'access-control-allow-origin': '*',
+    'access-control-allow-methods': /PATCH/,
+    'access-control-allow-headers': 'authorization,prefer,tidemark',
+    'access-control-max-age': '86400',
+    vary: 'Access-Control-Request-Headers',
+  });
+  t.equal(
+    (await gateway.request('/rest/v1/wide', { method: 'OPTIONS' })).headers.get('allow')?.includes('PATCH'),
+    true,
+  );
+  for (const path of ['/nowhere', '/rest/v1/nowhere', '/livez']) {
+    const other = await gateway.request(path);
+    t.equal(other.headers.get('x-content-type-options'), 'nosniff', path);
+    t.equal(other.headers.get('access-control-allow-origin'), '*', path);
+  }
+  t.match((await gateway.request('/docs')).headers.get('content-security-policy'), /script-src 'self'/);
 });

@@ -1,27 +1,13 @@
 /** Tests the proxies to realtime and metrics: bytes, limits, and the address and token of the client. */
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { METRICS_ENV, metricsPage, useTestStack } from '@tidemark/testing';
+import type { AddressInfo, Socket } from 'node:net';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
-import { WebSocket } from 'ws';
-import { SECRET, useGateway } from '../../gateway-fixture.ts';
+import { useGateway } from '../../gateway-fixture.ts';
+import { openHandshake, until } from './handshake.ts';
 
 const ANSWER_101 = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
-const HANDSHAKE =
-  'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
-const NEVER_MS = 30_000;
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + NEVER_MS;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** In place of realtime and metrics: hands each WebSocket to `accept`, and answers each request with what came. */
 const seen: IncomingMessage[] = [];
 let accept: (socket: Socket, request: IncomingMessage) => void = () => {};
@@ -61,21 +47,7 @@ const gateway = await useGateway(t, {
   },
 });
 
-function handshake(
-  more = '',
-  url = gateway.url,
-  path = '/live',
-): { socket: Socket; text: () => string; closed: Promise<string> } {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('latin1');
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  // The proxy cuts connections on purpose.
-  socket.on('error', () => {});
-  socket.write(`GET ${path} HTTP/1.1\r\n${HANDSHAKE}${more}\r\n`, 'latin1');
-  return { socket, text: () => text, closed: new Promise((resolve) => socket.once('close', () => resolve(text))) };
-}
+const handshake = (more = '', url = gateway.url, path = '/live') => openHandshake(url, more, path);
 const figure = async (name: string, url = gateway.url) => {
   const lines = (await metricsPage(url)).split('\n').filter((line) => line.startsWith(name));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
@@ -241,61 +213,4 @@ t.test('more WebSockets and proxied requests than OPENS_PER_S: 429, for this add
   const http = await fetch(`${limited}/console/`, { headers: { 'x-forwarded-for': '203.0.113.7' } });
   t.equal(http.status, 429);
   t.match(await ask('198.51.100.1'), /^HTTP\/1\.1 101/);
-});
-
-t.test('passes tokens in headers, close codes and the frame limit of the realtime service', async (t) => {
-  const stack = await useTestStack();
-  const child = fork(fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
-    execArgv: [],
-    env: {
-      ...process.env,
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      DATABASE_URL: gateway.database.primaryUrl,
-      NATS_URL: stack.natsUrl,
-      NATS_PREFIX: stack.natsPrefix(),
-      JWT_SECRET: SECRET,
-      RELAY: 'false',
-      TRUST_PROXY: 'loopback',
-      ...METRICS_ENV,
-    },
-  });
-  t.teardown(async () => {
-    const ended = once(child, 'exit');
-    child.send({ type: 'stop' });
-    await ended;
-  });
-  const [{ url: realtimeUrl }] = (await once(child, 'message')) as [{ url: string }];
-  const url = await gateway.another({ REALTIME_URL: realtimeUrl });
-  const live = `${url.replace('http', 'ws')}/live`;
-  const ada = await gateway.token({ role: 'authenticated', sub: 'ada' });
-  const first = async (address: string, headers: Record<string, string>) => {
-    const ws = new WebSocket(address, 'tidemark.v1', { headers });
-    const [message] = await once(ws, 'message');
-    return { ws, frame: JSON.parse(String(message)) };
-  };
-  const close = async (ws: WebSocket) => ((await once(ws, 'close')) as [number])[0];
-  const bearer = await first(live, { authorization: `Bearer ${ada}` });
-  t.match(bearer.frame, { op: 'ready', role: 'authenticated' });
-  t.match((await first(live, { apikey: ada })).frame, { role: 'authenticated' });
-  t.match((await first(`${live}?apikey=${ada}`, {})).frame, { role: 'authenticated' });
-  const header = await first(`${live}?apikey=${ada}`, { authorization: 'Bearer wrong' });
-  t.match(header.frame, { op: 'error', code: 'AUTH_TOKEN_INVALID' }, 'the header comes first');
-  t.equal(await close(header.ws), 4100);
-  t.match((await first(live, {})).frame, { role: 'anon' });
-  const unknown = handshake('Sec-WebSocket-Protocol: graphql-ws\r\n', url);
-  // A close frame's payload begins with its code: 4103.
-  await until(() => unknown.text().split('\r\n\r\n')[1]?.slice(2, 4) === '\x10\x07', 'the close code 4103');
-  unknown.socket.destroy();
-
-  const before = process.memoryUsage().rss;
-  const huge = bearer.ws;
-  // The gateway cuts this connection on purpose.
-  huge.on('error', () => {});
-  huge.send(Buffer.alloc(100 * 1024 ** 2));
-  t.equal(await close(huge), 1009);
-  t.ok(process.memoryUsage().rss - before < 350 * 1024 ** 2, 'the test itself holds the frame, and its masked copy');
-
-  const stream = await fetch(`${url}/live?query=nowhere`);
-  t.match(await stream.json(), { code: /^RT_/ }, 'an answer of realtime');
 });
