@@ -13,7 +13,7 @@ select (select rolsuper from pg_roles where rolname = current_user) as may, curr
 
 export interface StatementsOptions {
   url: string;
-  /** Others may use the extension where it is. */
+  /** Moves the extension into the schema of Tidemark, though others may use it in its own. */
   move: boolean;
   print(line: string): void;
 }

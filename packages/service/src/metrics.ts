@@ -19,7 +19,7 @@ export function createMetrics(service: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
-  // Gauges by the name of counters, which the sums over the label `type` of their neighbours replace.
+  // These gauges end in `_total` as counters do. Their values are the sums of the gauges without it, over the label `type`.
   for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
   const registers = [registry];
   return {

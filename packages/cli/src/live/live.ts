@@ -236,7 +236,6 @@ async function withPool(url: string, work: (pool: Pool) => Promise<void>): Promi
     primaryUrl: url,
     replicaUrls: [],
     applicationName: 'tidemark/live',
-    observe: () => {},
   });
   try {
     await work(database.pools.admin);

@@ -10,7 +10,6 @@ export async function generateTypes(url: string, schemas: readonly string[]): Pr
     primaryUrl: url,
     replicaUrls: [],
     applicationName: 'tidemark/types',
-    observe: () => {},
   });
   try {
     const pool = database.pools.admin;

@@ -96,6 +96,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
   }
 
   function send(message: ToWorker | WorkerData): void {
+    // A message that cannot be sent has a process that ends: its exit is handled.
     if (child.connected) child.send(message, () => {});
   }
 
