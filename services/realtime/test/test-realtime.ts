@@ -1,6 +1,5 @@
 /** A running service on a database and a NATS prefix of its own, and a client to try it with. */
 
-import { createHash } from 'node:crypto';
 import { connectBus } from '@tidemark/bus';
 import { deleteStreams } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
@@ -42,6 +41,13 @@ alter table public.commentary replica identity full;
 grant select on public.commentary to anon, authenticated;
 alter publication tidemark add table public.commentary;`;
 
+/** All files copy one template: to migrate takes longer than the set-up of a test. */
+export async function migratedDatabase(): Promise<TestDatabase> {
+  const stack = await useTestStack();
+  await stack.template('realtime', async (url) => void (await migrate(url)));
+  return stack.database({ template: 'realtime' });
+}
+
 /** @param databaseSettings what `alter database … set` says of the service's database */
 export async function startTestRealtime(
   setup: string = MATCHES,
@@ -49,19 +55,12 @@ export async function startTestRealtime(
   databaseSettings: Readonly<Record<string, string>> = {},
 ): Promise<TestRealtime> {
   const stack = await useTestStack();
-  const key = `realtime-${createHash('sha256').update(setup).digest('hex')}`;
-  await stack.template(key, async (url) => {
-    await migrate(url);
-    const client = new pg.Client(url);
-    await client.connect();
-    await client.query(setup);
-    await client.end();
-  });
-  const database = await stack.database({ template: key });
+  const database = await migratedDatabase();
   const prefix = stack.natsPrefix();
   const pool = new pg.Pool({ connectionString: database.primaryUrl, max: 16 });
   // Tests stop the server under idle connections; statements report their own errors.
   pool.on('error', () => {});
+  await pool.query(setup);
   for (const [name, value] of Object.entries(databaseSettings)) {
     await pool.query(`alter database ${database.name} set ${name} = ${value}`);
   }
@@ -96,6 +95,7 @@ export async function startTestRealtime(
       },
     };
   };
+  await replayed(pool, database.replicaUrl);
   const first = await startInstance();
   return {
     url: first.url,
@@ -108,19 +108,7 @@ export async function startTestRealtime(
       const results = (await pool.query(text)) as unknown as pg.QueryResult[];
       return results.map(({ rows }) => rows);
     },
-    async replayed() {
-      const [row] = (await pool.query(`select pg_current_wal_lsn()::text as lsn`)).rows;
-      const replica = new pg.Client({ connectionString: database.replicaUrl });
-      await replica.connect();
-      try {
-        await waitFor(async () => {
-          const { rows } = await replica.query('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [row.lsn]);
-          return rows[0].there;
-        }, 'the replica');
-      } finally {
-        await replica.end();
-      }
-    },
+    replayed: () => replayed(pool, database.replicaUrl),
     another: startInstance,
     async stop() {
       await first.stop();
@@ -131,6 +119,20 @@ export async function startTestRealtime(
       await bus.close();
     },
   };
+}
+
+async function replayed(primary: pg.Pool, replicaUrl: string): Promise<void> {
+  const [row] = (await primary.query(`select pg_current_wal_lsn()::text as lsn`)).rows;
+  const replica = new pg.Client({ connectionString: replicaUrl });
+  await replica.connect();
+  try {
+    await waitFor(async () => {
+      const { rows } = await replica.query('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [row.lsn]);
+      return rows[0].there;
+    }, 'the replica');
+  } finally {
+    await replica.end();
+  }
 }
 
 export async function waitFor(

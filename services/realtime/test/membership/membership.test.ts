@@ -5,7 +5,7 @@ import { type HeldQuery, holdQuery } from '../held-query.ts';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
 
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 50;
 
 /** A table of notes of teams, followed under a policy that says which teams a reader sees. */
 const notes = (name: string, policy: string) => `
