@@ -98,8 +98,8 @@ t.test('without an event trigger and without looks by time', async (t) => {
     await relay.service.sql('alter publication tidemark set (publish_via_partition_root = true)');
     const from = relay.lines().length;
     await relay.killWalsender();
-    await waitFor(() => relay.lines().length >= from + 4, 'four tables');
-    t.same(relay.lines().slice(from).sort(), ['@item', '@jobs', '@log', '@other']);
+    await waitFor(() => relay.lines().length >= from + 5, 'five tables');
+    t.same(relay.lines().slice(from).sort(), ['@alerts', '@item', '@jobs', '@log', '@other']);
     await relay.written('item');
   });
 
@@ -147,10 +147,10 @@ t.test('announces by time what no row tells', async (t) => {
   for (const [statement, ...expected] of cases) {
     t.same((await relay.told(expected.length, statement)).sort(), expected, statement);
   }
-  const all = ['@item', '@jobs', '@log', '@spare'];
-  t.same((await relay.told(4, `alter publication tidemark set (publish = 'insert, update')`)).sort(), all);
+  const all = ['@alerts', '@item', '@jobs', '@log', '@spare'];
+  t.same((await relay.told(5, `alter publication tidemark set (publish = 'insert, update')`)).sort(), all);
   t.same(
-    (await relay.told(4, `alter publication tidemark set (publish = 'insert, update, delete, truncate')`)).sort(),
+    (await relay.told(5, `alter publication tidemark set (publish = 'insert, update, delete, truncate')`)).sort(),
     all,
   );
   for (const table of ['item', 'log', 'spare']) await relay.written(table);
