@@ -68,6 +68,8 @@ export const Envelope = Type.Object({
   table: Type.String(),
   /** Columns of the replica identity's index, else of the primary key, in order; empty if the table has neither. */
   key: Type.Array(Type.String()),
+  /** Version of the table's definition by which the values were rendered; absent if the relay does not know it. */
+  definition: Type.Optional(Type.String()),
   /** The number of this envelope among the table's envelopes in the transaction, from 0; absent if it is the only one. */
   part: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Whether further changes of the table in this transaction follow; absent if this is the only envelope. */
@@ -101,7 +103,7 @@ export const DefinitionsChanged = Type.Object({
       schema: Type.String(),
       table: Type.String(),
       version: Type.Union([Type.String(), Type.Null()], { description: 'null: dropped, or no longer published' }),
-      since: Type.String({ description: '16 hex digits: a position at or past the change' }),
+      since: Type.String({ description: '16 hex digits: at or past the change, and all that was published before it' }),
     }),
   ),
 });

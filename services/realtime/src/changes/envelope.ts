@@ -29,6 +29,8 @@ export interface EnvelopeBody {
   ends: boolean;
   /** A W3C traceparent, where the transaction was traced. */
   trace: string | undefined;
+  /** Version of the definition by which the values were rendered; undefined where it is not known. */
+  definition: string | undefined;
   key: readonly string[];
   changes: readonly RowChange[];
 }
@@ -85,6 +87,7 @@ function readBody(text: string): EnvelopeBody {
     more,
     ends: !more && Number(part('part') ?? 0) > 0,
     trace: JSON.parse(part('trace') ?? 'null') ?? undefined,
+    definition: part('definition')?.slice(1, -1),
     key,
     changes: found.map((change) => readChange(change, key, isExact)),
   };

@@ -43,6 +43,11 @@ export class AnnouncedDefinitions {
     return differs(this.#last.get(tableKey(facts.schema, facts.table)), facts.definition, facts);
   }
 
+  /** Whether the definition of these facts is the one that was announced last. */
+  isTableKnown({ schema, table, definition }: Dated): boolean {
+    return this.#last.get(tableKey(schema, table))?.version === definition;
+  }
+
   areRolesOld(facts: Dated): boolean {
     return differs(this.#last.get(ROLES), facts.roles, facts);
   }

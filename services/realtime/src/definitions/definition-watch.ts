@@ -3,6 +3,7 @@
  * `checkMs`, and before the envelopes of a transaction that may have changed one. Changes are published at once, and
  * written to tidemark.table_definitions once JetStream has them.
  */
+import type { Lsn } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
 import { parseXidSnapshot, visible } from '../snapshots/snapshot-visibility.ts';
@@ -31,6 +32,8 @@ export interface DefinitionWatchOptions {
   checkMs: number;
   stats: DefinitionStats;
   observe: (event: RealtimeEvent) => void;
+  /** Returns the highest position that a message had so far. */
+  published(): Lsn;
   publish(changed: readonly Definition[], onStored: () => void): void;
   maxWaitMs?: number;
 }
@@ -87,6 +90,11 @@ export class DefinitionWatch {
     clearTimeout(this.#timer);
   }
 
+  /** Returns the version that was announced last. */
+  versionOf(table: TableName): string | undefined {
+    return this.#known.get(definitionKey(table))?.version;
+  }
+
   /** Resolves once a check has seen this 32-bit `xid`; undefined where one has. Without `table`, all are checked. */
   before(xid: number, table?: TableName): Promise<void> | undefined {
     if (this.#last && visible(this.#last.snapshot, xid)) return undefined;
@@ -141,9 +149,12 @@ export class DefinitionWatch {
     return turn;
   }
 
-  #take(changed: readonly Definition[]): void {
-    if (changed.length === 0) return;
-    const { stats, observe, publish } = this.#options;
+  #take(found: readonly Definition[]): void {
+    if (found.length === 0) return;
+    const { stats, observe, publish, published } = this.#options;
+    // Clients that hold a position up to here may have it with the former definition.
+    const until = published();
+    const changed = found.map((one) => (one.since < until ? { ...one, since: until } : one));
     stats.changesTotal += changed.length;
     for (const definition of changed) {
       const key = definitionKey(definition);

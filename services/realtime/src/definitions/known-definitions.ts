@@ -8,7 +8,7 @@ export interface Definition {
   table: string;
   /** Null for a table that was dropped or is no longer published. */
   version: string | null;
-  /** A position at or after the last change of the definition. */
+  /** A position at or after the last change of the definition, and after all that was published before. */
   since: Lsn;
 }
 

@@ -6,13 +6,18 @@ import type { RelationPlan } from './type-catalog.ts';
 import type { ValueRenderer } from './value-renderer.ts';
 
 export class RelationPlans {
-  #renderer: ValueRenderer;
+  #renderer: Pick<ValueRenderer, 'plan'>;
+  #versionOf: (table: TableName) => string | undefined;
   #plans = new Map<number, RelationPlan>();
+  /** Relations whose plans are being made: a definition may change after the catalog was read. */
+  #planning = new Map<number, Relation>();
   /** Marks a plan as outdated: a type may have been altered. */
   #outdated = new Set<number>();
 
-  constructor(renderer: ValueRenderer) {
+  /** @param versionOf returns the announced version of a table's definition */
+  constructor(renderer: Pick<ValueRenderer, 'plan'>, versionOf: (table: TableName) => string | undefined) {
     this.#renderer = renderer;
+    this.#versionOf = versionOf;
   }
 
   /** Returns the plan; Postgres sends every relation before its first row. */
@@ -26,11 +31,20 @@ export class RelationPlans {
 
   async plan(relation: Relation): Promise<void> {
     this.#outdated.delete(relation.oid);
-    this.#plans.set(relation.oid, await this.#renderer.plan(relation));
+    this.#planning.set(relation.oid, relation);
+    // The version comes first: the catalog is read at or after it.
+    const definition = this.#versionOf(relation);
+    this.#plans.set(relation.oid, await this.#renderer.plan(relation, definition));
+    this.#planning.delete(relation.oid);
   }
 
   outdate(tables: readonly TableName[]): void {
     const names = new Set(tables.map(definitionKey));
-    for (const [oid, { relation }] of this.#plans) if (names.has(definitionKey(relation))) this.#outdated.add(oid);
+    for (const { relation } of this.#plans.values()) this.#outdate(relation, names);
+    for (const relation of this.#planning.values()) this.#outdate(relation, names);
+  }
+
+  #outdate(relation: Relation, names: ReadonlySet<string>): void {
+    if (names.has(definitionKey(relation))) this.#outdated.add(relation.oid);
   }
 }

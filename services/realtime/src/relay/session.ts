@@ -11,6 +11,7 @@ import { every, type Repeating } from '@tidemark/service';
 import { DefinitionWatch } from '../definitions/definition-watch.ts';
 import { definitionMessages } from '../definitions/messages.ts';
 import { errors } from '../errors.ts';
+import { ChangeSubjects } from './change-subjects.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
 import type { RelayOptions } from './relay-options.ts';
 import type { Replication } from './replication.ts';
@@ -77,6 +78,8 @@ class Session implements RelaySession {
   #start: SessionStart | undefined;
   /** The publisher has received everything up to here. */
   #settled: Lsn = 0n;
+  /** No message names a later position. */
+  #published: Lsn = 0n;
   /** The stream holds everything up to here. */
   #stored: Lsn = 0n;
   #reported: Lsn = 0n;
@@ -84,12 +87,13 @@ class Session implements RelaySession {
   #ended = false;
   #paused = true;
   #timers: Repeating[] = [];
-  #subjects = new Map<string, string>();
+  #subjects: ChangeSubjects;
 
   constructor(options: RelayOptions, memory: RelayMemory, events: SessionEvents) {
     this.#options = options;
     this.#memory = memory;
     this.#events = events;
+    this.#subjects = new ChangeSubjects(options.bus);
   }
 
   async settle(replication: Replication, slotCreated: boolean): Promise<void> {
@@ -102,6 +106,7 @@ class Session implements RelaySession {
     if (start.isNew) this.#memory.dropped = undefined;
     this.#start = start;
     this.#settled = start.settled;
+    this.#published = start.after && start.after.lsn > start.settled ? start.after.lsn : start.settled;
     this.#stored = start.confirmed;
     this.#reported = start.confirmed;
     this.#publisher = new ChangesPublisher({
@@ -127,6 +132,7 @@ class Session implements RelaySession {
       checkMs: definitionsCheckMs,
       stats: this.#memory.definitions,
       observe,
+      published: () => this.#published,
       publish: (changed, onStored) => {
         this.#reader?.planAgain(changed);
         const messages = definitionMessages({ epoch: this.epoch, lsn: this.#settled, at: Date.now(), changed });
@@ -156,9 +162,11 @@ class Session implements RelaySession {
       pause: () => this.#pause(),
       resume: () => this.#resume(),
       look: (xid, table) => this.#watch?.before(xid, table),
+      versionOf: (table) => this.#watch?.versionOf(table),
       onEnvelope: (envelope) => this.#publish(envelope),
       onSettled: (lsn) => {
         if (lsn > this.#settled) this.#settled = lsn;
+        if (lsn > this.#published) this.#published = lsn;
       },
       onMeasured: () => {
         this.#end();
@@ -234,9 +242,10 @@ class Session implements RelaySession {
 
   #publish(envelope: EncodedEnvelope): void {
     if (!this.#start || isStoredBefore(this.#start, envelope)) return;
+    if (envelope.lsn > this.#published) this.#published = envelope.lsn;
     this.#memory.publishedTotal += 1;
     this.#publisher?.publish({
-      subject: this.#subject(envelope.schema, envelope.table),
+      subject: this.#subjects.of(envelope.schema, envelope.table),
       epoch: this.epoch,
       lsn: envelope.lsn,
       xid: envelope.xid,
@@ -244,16 +253,6 @@ class Session implements RelaySession {
       payload: envelope.payload,
       completes: envelope.last,
     });
-  }
-
-  #subject(schema: string, table: string): string {
-    const key = `${schema}\0${table}`;
-    let subject = this.#subjects.get(key);
-    if (subject === undefined) {
-      subject = this.#options.bus.subjects.changes(schema, table);
-      this.#subjects.set(key, subject);
-    }
-    return subject;
   }
 
   #heartbeat(): void {

@@ -77,7 +77,7 @@ export interface RelationPlan {
   key: readonly string[];
   /** Whether the key is deferrable, so that it is unique only at the commit. */
   isDeferrable: boolean;
-  /** JSON text of the envelope's members schema, table and key. */
+  /** JSON text of the envelope's members schema, table, key and definition. */
   about: string;
   /** The text `"name":` of each column. */
   members: readonly string[];
@@ -101,19 +101,26 @@ export interface AskedColumn {
 
 const FIRST_OF_USERS = 16_384;
 
-export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
+/** `definition` is the version of the table's definition that the catalog has reached at least. */
+export async function planRelation(pool: Pool, relation: Relation, definition?: string): Promise<RelationPlan> {
   const oids = [...new Set(relation.columns.map((column) => column.typeOid))];
   const [rows, key] = await Promise.all([
     pool.query<TypeRow>(TYPES, [`{${oids.join(',')}}`]),
     pool.query<{ name: string; immediate: boolean }>(KEY, [relation.oid, relation.replicaIdentity]),
   ]);
   const known = new Map(rows.map((row) => [Number(row.oid), row]));
-  return plan(relation, keyOf(relation, key), known, false);
+  return plan({ relation, key: keyOf(relation, key), definition }, known, false);
 }
 
 interface Key {
   names: readonly string[];
   isDeferrable: boolean;
+}
+
+interface Planned {
+  relation: Relation;
+  key: Key;
+  definition: string | undefined;
 }
 
 /** Returns the key, if the message marks the same one: the catalog may be newer than the WAL. */
@@ -129,9 +136,9 @@ function keyOf(relation: Relation, found: readonly { name: string; immediate: bo
   return { names, isDeferrable: found.some(({ immediate }) => !immediate) };
 }
 
-function plan(relation: Relation, key: Key, known: ReadonlyMap<number, TypeRow>, distrusting: boolean): RelationPlan {
+function plan(planned: Planned, known: ReadonlyMap<number, TypeRow>, distrusting: boolean): RelationPlan {
   const asked: AskedColumn[] = [];
-  const types = relation.columns.map(({ typeOid }, index) => {
+  const types = planned.relation.columns.map(({ typeOid }, index) => {
     const type = jsonType(typeOid, known);
     const isMade = type.kind === 'array' || type.kind === 'row';
     if (!containsCast(typeOid, known) && !(distrusting && isMade)) return type;
@@ -139,18 +146,17 @@ function plan(relation: Relation, key: Key, known: ReadonlyMap<number, TypeRow>,
     return json;
   });
   return {
-    ...planOf(relation, key, types),
+    ...planOf(planned, types),
     asked,
-    distrust: () => plan(relation, key, known, true),
+    distrust: () => plan(planned, known, true),
   };
 }
 
-export function unknownPlan(relation: Relation): RelationPlan {
+export function unknownPlan(relation: Relation, definition?: string): RelationPlan {
   const key = keyOf(relation, []);
   const unknown: RelationPlan = {
     ...planOf(
-      relation,
-      key,
+      { relation, key, definition },
       relation.columns.map(() => TEXT),
     ),
     asked: [],
@@ -161,14 +167,14 @@ export function unknownPlan(relation: Relation): RelationPlan {
   return unknown;
 }
 
-function planOf(relation: Relation, key: Key, types: readonly JsonType[]) {
+function planOf({ relation, key, definition }: Planned, types: readonly JsonType[]) {
   const { schema, table } = relation;
   const members = relation.columns.map((column) => `${JSON.stringify(column.name)}:`);
   return {
     relation,
     key: key.names,
     isDeferrable: key.isDeferrable,
-    about: JSON.stringify({ schema, table, key: key.names }).slice(1, -1),
+    about: JSON.stringify({ schema, table, key: key.names, definition }).slice(1, -1),
     members,
     memberBytes: members.reduce((bytes, member) => bytes + Buffer.byteLength(member), 0),
     types,

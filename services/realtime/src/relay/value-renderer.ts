@@ -33,11 +33,11 @@ export class ValueRenderer {
     this.#observe = observe;
   }
 
-  async plan(relation: Relation): Promise<RelationPlan> {
-    const answer = await this.#attempt(relation, () => planRelation(this.#admin, relation));
+  async plan(relation: Relation, definition: string | undefined): Promise<RelationPlan> {
+    const answer = await this.#attempt(relation, () => planRelation(this.#admin, relation, definition));
     if ('value' in answer) return answer.value;
     this.#failing.failed(relation, answer.error);
-    return unknownPlan(relation);
+    return unknownPlan(relation, definition);
   }
 
   /** Throws while the database is away; otherwise a value that Postgres refuses is left out. */

@@ -39,6 +39,8 @@ export interface WalReaderOptions {
   resume(): void;
   /** Checks what this transaction may have changed: a table, or all. Undefined where that was done. */
   look(xid: number, table?: TableName): Promise<void> | undefined;
+  /** Returns the announced version of a table's definition. */
+  versionOf(table: TableName): string | undefined;
   onEnvelope(envelope: EncodedEnvelope): void;
   /** Called when all envelopes of transactions that end up to here were passed on. */
   onSettled(lsn: Lsn): void;
@@ -67,7 +69,7 @@ export class WalReader {
 
   constructor(options: WalReaderOptions) {
     this.#options = options;
-    this.#plans = new RelationPlans(options.renderer);
+    this.#plans = new RelationPlans(options.renderer, options.versionOf);
   }
 
   receive(message: PgMessage): void {

@@ -12,6 +12,7 @@ import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
 import type { Topic } from '../topics/topic.ts';
 import { addCandidate, type Candidates, GroupTopics, type GroupTopicsOptions } from './group-topics.ts';
 import { type ChangesOf, imagesOf, PolicyCheck, type PolicyCheckOptions } from './policy-check.ts';
+import { RenderedDefinitions } from './rendered-definitions.ts';
 
 export interface RlsGroupOptions extends PolicyCheckOptions, GroupTopicsOptions {
   feed: Feed;
@@ -20,6 +21,8 @@ export interface RlsGroupOptions extends PolicyCheckOptions, GroupTopicsOptions 
   filters: FilterWork;
   isAsked: boolean;
   isOutdated(): Promise<boolean>;
+  /** Whether the relay has announced the definition. */
+  isAnnounced(): boolean;
 }
 
 /** Row images in one statement: half a megabyte at 1 KB a row. */
@@ -41,6 +44,7 @@ interface QueuedEnvelope {
 export class RlsGroup {
   readonly facts: PolicyCheckOptions['facts'];
   readonly required: PolicyCheckOptions['key']['required'];
+  readonly rendered: RenderedDefinitions;
   #options: RlsGroupOptions;
   #topics: GroupTopics;
   #policies: PolicyCheck;
@@ -61,6 +65,7 @@ export class RlsGroup {
     this.#policies = new PolicyCheck(options);
     this.facts = options.facts;
     this.required = options.key.required;
+    this.rendered = new RenderedDefinitions(options.facts, options.isAnnounced);
   }
 
   get topics(): ReadonlySet<Topic> {
@@ -92,6 +97,10 @@ export class RlsGroup {
 
   receive(envelope: ChangeEnvelope): void {
     if (this.#closed) return;
+    if (!this.rendered.accepts(envelope)) {
+      this.resync(CHANGED);
+      return;
+    }
     const isDirect = this.#policies.isOpen && !this.#options.isAsked && this.#queue.length === 0;
     const found = isDirect ? this.#topics.collectAtOnce(envelope.body().changes) : undefined;
     if (found && this.#options.filters.slices.take(found.ms)) {

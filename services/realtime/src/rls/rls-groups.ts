@@ -66,7 +66,7 @@ export class RlsGroups {
   redefine(tableKeys: readonly string[], isRedefined: (facts: TableFacts) => boolean): void {
     for (const key of tableKeys) {
       for (const group of [...(this.#ofTable.get(key)?.all() ?? [])]) {
-        if (isRedefined(group.facts)) group.resync(CHANGED);
+        if (group.rendered.isMixed || isRedefined(group.facts)) group.resync(CHANGED);
       }
     }
   }

@@ -3,6 +3,7 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { type Judged, mayConcern } from '../query/row-match.ts';
 import { MAX_BATCH_IMAGES, type RlsGroup } from '../rls/rls-group.ts';
 import { seenThrough, WHOLE } from '../snapshots/snapshot-visibility.ts';
+import { CHANGED } from '../topics/resync-reasons.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Topic } from '../topics/topic.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
@@ -40,6 +41,7 @@ async function catchUpFrom(backlog: Backlog, subscription: Subscription, context
     const envelopes = next ?? (await backlog.readOlder());
     if ('reason' in envelopes) return subscription.resync(envelopes.reason);
     const unseen = envelopes.filter((envelope) => seenThrough(subscription.visibility, envelope) !== 'all');
+    if (!unseen.every((envelope) => group.rendered.accepts(envelope))) return subscription.resync(CHANGED);
     const isWanted = () => !subscription.ended;
     await decided(unseen, { topic, group, isWanted }, async (envelope, judged) => {
       await subscription.sink.room();

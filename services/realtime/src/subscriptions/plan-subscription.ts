@@ -5,9 +5,9 @@ import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from '../query/live-plan.ts';
 import { inSchema } from '../session-settings.ts';
-import type { SubscriptionVisibility } from '../snapshots/snapshot-visibility.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
+import { type ResumePlace, resumeAt } from './resume-at.ts';
 import type { SubscribeRequest } from './topics-api.ts';
 
 export interface PlanningOptions {
@@ -24,7 +24,7 @@ export interface PlannedSubscription {
   plan: LivePlan;
   facts: TableFacts;
   /** Where the subscription resumes, or why it cannot; undefined for a new one. */
-  resume: SubscriptionVisibility | { kind: 'refused'; reason: string } | undefined;
+  resume: ResumePlace | undefined;
 }
 
 export async function planSubscription(
@@ -63,22 +63,14 @@ export async function planSubscription(
     return { identity, tableKey: tableKey(schema, table), ...planned, resume: undefined };
   // The relay may not have recorded the definition when the facts were read.
   if (planned.facts.since === undefined) planned = await planAnew();
-  return { identity, tableKey: tableKey(schema, table), ...planned, resume: resumeAt(position, planned.facts, feed) };
+  return {
+    identity,
+    tableKey: tableKey(schema, table),
+    ...planned,
+    resume: resumeAt(position, planned.facts, feed.epoch()),
+  };
 }
 
 function mayBeAllowed(error: unknown): boolean {
   return error instanceof TidemarkError && error.status < 500 && error.status !== 429;
-}
-
-/** A changed definition changes the result without changing rows, so a position before it cannot be resumed. */
-function resumeAt(
-  { epoch, lsn, index }: ReturnType<typeof parsePosition>,
-  { since }: TableFacts,
-  feed: Feed,
-): PlannedSubscription['resume'] {
-  const refused = (reason: string) => ({ kind: 'refused', reason }) as const;
-  if (epoch !== feed.epoch()) return refused('the position belongs to another epoch');
-  if (since === undefined) return refused('whether the table has changed since the position is not known yet');
-  if (lsn < since) return refused('the table, its policies or the roles have changed since the position');
-  return { kind: 'position', lsn, index };
 }

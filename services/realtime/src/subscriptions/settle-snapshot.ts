@@ -7,6 +7,7 @@ import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { TakenSnapshot } from '../snapshots/shared-snapshot.ts';
 import { type SnapshotVisibility, seenThrough, WHOLE } from '../snapshots/snapshot-visibility.ts';
 import { changesUpTo, partFrame } from '../topics/frame.ts';
+import { CHANGED } from '../topics/resync-reasons.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 import { type CatchUp, decided } from './catch-up.ts';
@@ -29,6 +30,7 @@ export async function settleSnapshot(
     snapshot.lacking ??= lackingOf(visibility, context);
     const lacking = await snapshot.lacking;
     if ('reason' in lacking) return subscription.resync(lacking.reason);
+    if (!lacking.every((envelope) => group.rendered.accepts(envelope))) return subscription.resync(CHANGED);
     const isWanted = () => !subscription.ended;
     await decided(lacking, { topic, group, isWanted }, async (envelope, judged) => {
       await sink.room();

@@ -99,6 +99,7 @@ export function createTopics(options: TopicsOptions): Topics {
       onDelivered,
       onFailed: (error) => onFailed(plan.facts.table, error),
       isOutdated: () => options.facts.hasChanged(plan.facts, { role: plan.role, claims: '{}' }),
+      isAnnounced: () => options.facts.isAnnounced(plan.facts),
     });
     membership.add(made, rlsKey);
     return made;

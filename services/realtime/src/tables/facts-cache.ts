@@ -29,6 +29,8 @@ export interface FactsCache {
   /** Call it after the last await before the facts are used. */
   isOld(facts: TableFacts): boolean;
   isRedefined(facts: TableFacts): boolean;
+  /** The relay knows the definition; until then, it renders changes by the former one. */
+  isAnnounced(facts: TableFacts): boolean;
   forget(): void;
 }
 
@@ -111,6 +113,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     since,
     isOld,
     isRedefined: (facts) => announced.isTableOld(facts),
+    isAnnounced: (facts) => facts.isRecorded || announced.isTableKnown(facts),
     forget() {
       generation += 1;
       announced.clear();

@@ -166,6 +166,7 @@ export async function loadTableFacts(
     epoch,
     readFrom: parseLsn(before[0]?.lsn ?? ''),
     tidemark: formatTidemark(epoch, parseLsn(lsn)),
+    isRecorded: known.table?.version === definition,
     since: sinceOf(known.table, definition, rights),
     version: hash({ ...row, trace: undefined }),
     trace: row.trace,

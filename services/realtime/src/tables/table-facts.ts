@@ -41,6 +41,8 @@ export interface TableFacts extends Dated {
   allRoles: string;
   /** A server that has replayed up to here has everything that the facts say. */
   tidemark: Tidemark;
+  /** The relay has announced this definition. */
+  isRecorded: boolean;
   /** Position since which the definition and the role's memberships have not changed; undefined where it is not known. */
   since: Lsn | undefined;
   columns: readonly ColumnFacts[];

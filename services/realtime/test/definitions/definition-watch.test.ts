@@ -22,6 +22,7 @@ t.test('a watch over definitions', async (t) => {
   });
   await client.query(`create table item (id int primary key); alter publication tidemark add table item`);
   const published: Definition[] = [];
+  let position = 0n;
   const events: RealtimeEvent[] = [];
   const stats: DefinitionStats = { looksTotal: 0, failedTotal: 0, changesTotal: 0, lastLookMs: 0 };
   const open = (maxWaitMs?: number, publication = 'tidemark') =>
@@ -31,6 +32,7 @@ t.test('a watch over definitions', async (t) => {
       checkMs: 3_600_000,
       stats,
       observe: (event) => events.push(event),
+      published: () => position,
       publish(changed, onStored) {
         published.push(...changed);
         onStored();
@@ -109,6 +111,18 @@ t.test('a watch over definitions', async (t) => {
     const watch = open();
     await watch.start();
     await waitFor(async () => ((await find())?.since ?? 0n) < 1n << 60n, 'a position of another server to be replaced');
+    watch.stop();
+  });
+
+  await t.test('dates a definition after all that was published before', async (t) => {
+    const watch = open();
+    await watch.start();
+    position = 1n << 50n;
+    await client.query('alter table item add published int');
+    await watch.before(await xidOf());
+    t.equal(tables().at(-1)?.since, position);
+    t.equal(watch.versionOf({ schema: 'public', table: 'item' }), tables().at(-1)?.version);
+    position = 0n;
     watch.stop();
   });
 });
