@@ -32,6 +32,7 @@ export type { AnswerRow } from './sql/answer-row.ts';
 export { LONG_ANSWER } from './sql/body.ts';
 export { relationStampsSql } from './sql/guard-column.ts';
 export { BAD_HEADERS, BAD_STATUS, OWN_HEADERS } from './sql/response-settings.ts';
+export { RETYPED } from './write/column-types.ts';
 export { type GroupedRow, planGroupedInsert } from './write/grouped-insert.ts';
 export { checkStructure, type Payload, payloadOf } from './write/payload.ts';
 export { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from './write/write.ts';

@@ -69,6 +69,12 @@ export const errors = {
       message: (p) => `${p.method} without a filter would affect every row of ${p.relation}`,
       hint: 'Add a filter. To affect every row, send the header Tidemark-Unfiltered: allow.',
     }),
+    SCHEMA_CHANGED: row({
+      status: 503,
+      message: 'a column of the table was given another type while the write was planned',
+      hint: 'Nothing was changed. Try again after Retry-After.',
+      retryAfter: 1,
+    }),
     WRITE_PAGE: row<{ method: string }>({
       status: 400,
       message: (p) => `${p.method} cannot be limited to a part of the rows: limit and offset apply to reads only`,

@@ -10,6 +10,8 @@ export interface Column {
   readonly name: string;
   /** Valid in SQL, as format_type prints it: `integer`, `character varying(80)`, `public.mood[]`. */
   readonly type: string;
+  /** The same without a modifier such as a length: a value of it gets that of the column when it is assigned. */
+  readonly bareType: string;
   /** json or jsonb, or a domain over one of them. */
   readonly isJson: boolean;
   readonly nullable: boolean;

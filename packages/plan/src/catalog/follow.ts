@@ -8,6 +8,8 @@ export interface CatalogFollower {
   current(): Catalog;
   /** Resolves to whether the schema had changed. Requests use the current catalog until the new one is complete. */
   refresh(): Promise<boolean>;
+  /** Looks again, and resolves to whether another catalog than this one is current then. */
+  hasChangedSince(catalog: Catalog): Promise<boolean>;
 }
 
 export interface FollowOptions {
@@ -16,11 +18,32 @@ export interface FollowOptions {
   onReload(catalog: Catalog): void;
 }
 
+/** Least time between looks that refused statements cause, ms: a look takes some milliseconds of Postgres. */
+const PAUSE_MS = 100;
+
 export async function followCatalog({ pool, schemas, onReload }: FollowOptions): Promise<CatalogFollower> {
   // The fingerprint comes first: the next look then notices a change that happens while the catalog is read.
   let fingerprint = await readFingerprint(pool);
   let catalog = await loadCatalog(pool, schemas);
   let running: Promise<boolean> | undefined;
+  let asked: Promise<boolean> | undefined;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+
+  /** All that ask before it begins share a look. */
+  async function lookAgain(): Promise<boolean> {
+    await running?.catch(() => false);
+    await new Promise((resolve) => setTimeout(resolve, lookedAt + PAUSE_MS - performance.now()));
+    asked = undefined;
+    lookedAt = performance.now();
+    return look();
+  }
+
+  function look(): Promise<boolean> {
+    running ??= refresh().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
 
   async function refresh(): Promise<boolean> {
     const seen = await readFingerprint(pool);
@@ -33,11 +56,12 @@ export async function followCatalog({ pool, schemas, onReload }: FollowOptions):
 
   return {
     current: () => catalog,
-    refresh() {
-      running ??= refresh().finally(() => {
-        running = undefined;
-      });
-      return running;
+    refresh: look,
+    async hasChangedSince(former) {
+      if (catalog !== former) return true;
+      asked ??= lookAgain();
+      await asked;
+      return catalog !== former;
     },
   };
 }

@@ -35,7 +35,7 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
        coalesce((
          select json_agg(json_build_object(
                   'name', a.attname,
-                  'type', format_type(a.atttypid, a.atttypmod),
+                  'type', format_type(a.atttypid, a.atttypmod), 'bareType', format_type(a.atttypid, -1),
                   'isJson', coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype),
                   'nullable', not (c.relkind in ('r','p') and (t.typtype = 'd' and t.typnotnull
                      or a.attnotnull and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'

@@ -1,4 +1,4 @@
-/** The rows of a body as a relation `"_body"`, with the types of the columns. */
+/** The rows of a body as a relation `"_body"`, with the types of the columns (column-types.ts). */
 import type { Column, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { columnOf, identifier, literal } from '../sql/params.ts';
@@ -23,7 +23,7 @@ export function columnDefinitions(
   return columns
     .map((name) => {
       const column = relation.columns.get(name);
-      return `${identifier(name)} ${readsText(column, payload) ? 'text' : column?.type}`;
+      return `${identifier(name)} ${readsText(column, payload) ? 'text' : column?.bareType}`;
     })
     .join(', ');
 }
@@ -32,7 +32,7 @@ export function bodyValues(relation: Relation, columns: readonly string[], paylo
   return columns.map((name) => {
     const column = relation.columns.get(name);
     const value = columnOf('_body', name);
-    return readsText(column, payload) ? `${value}::${column?.type}` : value;
+    return readsText(column, payload) ? `${value}::${column?.bareType}` : value;
   });
 }
 

@@ -10,6 +10,7 @@ import { planLevel } from '../sql/level.ts';
 import { selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params } from '../sql/params.ts';
 import { columnDefinitions, recordsetSql, writtenColumns } from './body-rows.ts';
+import { sameTypesSql } from './column-types.ts';
 import { returningSql, type WriteOptions } from './write.ts';
 
 /** The bodies are one result of Postgres, and each may have its share. A longer one is read again alone. */
@@ -39,17 +40,18 @@ export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: 
   const rows = params.bind(null);
   const columns = writtenColumns(relation, query.columns ?? shape.keys);
   const names = columns.map(identifier);
+  const sameTypes = sameTypesSql(relation, columns);
   const values = names.map((name) => `"_body".${name}`).join(', ');
   if (options.return === 'minimal') {
     // Without a result the rows need no ordinal, and the plain statement costs Postgres a tenth less.
     const columnsSql = names.join(', ');
     const from = `${recordsetSql(relation, columns, rows, options.missingDefault)} as "_body"(${columnDefinitions(relation, columns)})`;
     return {
-      text: `insert into ${fromSql(root)} (${columnsSql}) select ${values} from ${from}`,
+      text: `insert into ${fromSql(root)} (${columnsSql}) select ${values} from ${from} where ${sameTypes}`,
       params: params.values,
     };
   }
-  const source = `rows from (${recordsetSql(relation, columns, rows, options.missingDefault)} as (${columnDefinitions(relation, columns)})) with ordinality as "_body"(${[...names, ordinal].join(', ')})`;
+  const source = `(select * from rows from (${recordsetSql(relation, columns, rows, options.missingDefault)} as (${columnDefinitions(relation, columns)})) with ordinality as "_body"(${[...names, ordinal].join(', ')}) where ${sameTypes}) as "_body"`;
   const merge = `merge into ${fromSql(root)} using ${source} on false when not matched then insert (${names.join(', ')}) values (${values})`;
 
   const returning = (needed: readonly string[]) => [`"_body".${ordinal}`, ...needed].join(', ');

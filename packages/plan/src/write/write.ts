@@ -13,6 +13,7 @@ import { type PlanContext, selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params } from '../sql/params.ts';
 import { responseSettingsSql } from '../sql/response-settings.ts';
 import { bodySourceSql, bodyValues, writtenColumns } from './body-rows.ts';
+import { sameTypesSql } from './column-types.ts';
 import type { Payload } from './payload.ts';
 
 export interface WriteRow extends AnswerRow {
@@ -57,10 +58,14 @@ export function planInsert(
   const names = columns.map(identifier).join(', ');
   const rows =
     columns.length > 0
-      ? `(${names}) select ${bodyValues(relation, columns, payload).join(', ')} from ${bodySourceSql(relation, columns, body, payload, options.missingDefault)}`
+      ? `(${names}) select ${bodyValues(relation, columns, payload).join(', ')} from ${bodySourceSql(relation, columns, body, payload, options.missingDefault)}${options.matching ? assignedSql(relation, columns) : ''}`
       : `select from json_array_elements(${body}::json)`;
   const { sql: conflict, counts } = conflictSql(relation, query, columns, options);
-  const where = [...(counts ? [COUNT_FROM_0] : []), ...(options.matching ? matchingSql(relation, query, params) : [])];
+  const where = [
+    ...(columns.length > 0 ? [sameTypesSql(relation, columns)] : []),
+    ...(counts ? [COUNT_FROM_0] : []),
+    ...(options.matching ? matchingSql(relation, query, params) : []),
+  ];
   const sql = `insert into ${fromSql(source)} ${rows}${where.length > 0 ? ` where ${where.join(' and ')}` : ''}${conflict}`;
   return answer({ context, source, query, options, sql, counts });
 }
@@ -84,7 +89,8 @@ export function planUpdate(
   const from = bodySourceSql(relation, columns, params.bind(payload.rows), payload, options.missingDefault);
   const values = bodyValues(relation, columns, payload);
   const sets = columns.map((column, i) => `${identifier(column)} = ${values[i]}`).join(', ');
-  const sql = `update ${fromSql(source)} set ${sets} from ${from}${whereSql(source, query, params)}`;
+  const where = whereSql(source, query, params, [sameTypesSql(relation, columns)]);
+  const sql = `update ${fromSql(source)} set ${sets} from ${from}${where}`;
   return answer({ context, source, query, options, sql });
 }
 
@@ -133,15 +139,23 @@ function conflictSql(
   return { sql: `${on} do update set ${sets} where ${COUNT_ROW}`, counts: true };
 }
 
-function whereSql(source: Source, query: Query, params: Params): string {
+function whereSql(source: Source, query: Query, params: Params, more: readonly string[] = []): string {
   // Filters on embeds shape the representation; only filters of the table itself select the rows to write.
   const own = query.where.filter((condition) => condition.kind !== 'embed-null');
-  const conditions = conditionsSql(own, source, params, () => 'false');
+  const conditions = [...more, ...conditionsSql(own, source, params, () => 'false')];
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
 
+/** The values as the columns would hold them, such as a number rounded to the column's scale. */
+const assignedSql = (relation: Relation, columns: readonly string[]): string => {
+  const values = columns.map(
+    (name) => `${columnOf('_body', name)}::${relation.columns.get(name)?.type} as ${identifier(name)}`,
+  );
+  return ` cross join lateral (select ${values.join(', ')}) as "_assigned"`;
+};
+
 const matchingSql = (relation: Relation, query: Query, params: Params): string[] =>
-  conditionsSql(query.where, { alias: '_body', relation }, params, () => 'false');
+  conditionsSql(query.where, { alias: '_assigned', relation }, params, () => 'false');
 
 interface Write {
   readonly context: PlanContext;

@@ -2,8 +2,8 @@
 
 import { TidemarkError } from '@tidemark/contracts';
 import { errors as dbErrors, PostgresError } from '@tidemark/db';
-import { BAD_HEADERS, BAD_STATUS, LONG_ANSWER } from '@tidemark/plan';
-import { postgrest } from '../errors.ts';
+import { BAD_HEADERS, BAD_STATUS, LONG_ANSWER, RETYPED } from '@tidemark/plan';
+import { errors, postgrest } from '../errors.ts';
 import { postgresHint } from './postgres-hints.ts';
 
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
@@ -24,6 +24,7 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
   if (error.code === '22P02' && long !== null) {
     return dbErrors.ANSWER_BYTES({ bytes: Number(long[1]), maximum: Number(long[2]) }, { cause: error });
   }
+  if (isRetyped(error)) return errors.SCHEMA_CHANGED(undefined, { cause: error });
   if (error.code === '22P02') {
     if (error.message.includes(`"${BAD_HEADERS}`)) return postgrest.PGRST111(undefined, { cause: error });
     if (error.message.includes(`"${BAD_STATUS}`)) return postgrest.PGRST112(undefined, { cause: error });
@@ -46,6 +47,11 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
     },
     { cause: error },
   );
+}
+
+/** A column has another type than the statement was planned with, so nothing was written. */
+export function isRetyped(error: unknown): boolean {
+  return error instanceof PostgresError && error.code === '22P02' && error.message.includes(`"${RETYPED}`);
 }
 
 function diskFull(error: PostgresError, authenticated: boolean): TidemarkError {

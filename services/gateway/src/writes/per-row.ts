@@ -7,7 +7,7 @@ import { errors as dbErrors, type Transaction } from '@tidemark/db';
 import type { Payload, WriteRow } from '@tidemark/plan';
 import { errors, postgrest } from '../errors.ts';
 import type { TableWrite } from '../plan/table-write.ts';
-import { translatePostgresError } from '../reply/postgres-errors.ts';
+import { isRetyped, translatePostgresError } from '../reply/postgres-errors.ts';
 import type { StoredReply } from '../reply/stored-reply.ts';
 import { isRowError } from './row-error.ts';
 
@@ -24,13 +24,15 @@ export function checkPerRow({ plan, payload }: TableWrite, maximum: number): voi
 }
 
 /**
- * An error that is not a row's own (a lost connection, a time limit) ends the whole request, and nothing is written.
+ * An error that is not a row's own (a lost connection, a time limit, a changed schema) ends the whole request, and
+ * nothing is written.
  */
 export async function writePerRow(
   tx: Transaction,
   write: TableWrite,
   authenticated: boolean,
   maxBytes: number,
+  isOfFormerSchema: (error: unknown) => Promise<boolean>,
 ): Promise<StoredReply> {
   const payload = write.payload as Payload;
   const { options, head } = write.plan;
@@ -38,6 +40,7 @@ export async function writePerRow(
   let affected = 0;
   let bytes = 0;
   let last: WriteRow | undefined;
+  let isCurrent = false;
   for (const text of sliceArray(payload.rows)) {
     const { text: sql, params } = write.statement({ ...payload, rows: `[${text}]`, count: 1, single: true });
     const index = results.length;
@@ -50,7 +53,10 @@ export async function writePerRow(
       results.push(`{"index":${index},"status":${status}${row}}`);
     } else {
       const error: unknown = outcome.reason;
-      if (!isRowError(error)) throw error;
+      if (!isRowError(error) || isRetyped(error)) throw error;
+      // Asked once, since a look at the schema may take a tenth of a second.
+      if (!isCurrent && (await isOfFormerSchema(error))) throw error;
+      isCurrent = true;
       await tx.query(ROLLBACK);
       const translated = translatePostgresError(error as Error, authenticated);
       if (translated === undefined) throw error;

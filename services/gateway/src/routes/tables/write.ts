@@ -25,6 +25,7 @@ import {
   type Preconditions,
   preconditionsOf,
 } from '../../writes/preconditions.ts';
+import { isOfFormerSchema, withNewCatalog } from '../../writes/stale-catalog.ts';
 import { runPlanned, type Written } from '../../writes/writer.ts';
 
 /** A client that means every row says so with this header. */
@@ -32,11 +33,14 @@ const UNFILTERED_HEADER = 'tidemark-unfiltered';
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
 
-interface Call {
+interface Asked {
   catalog: Catalog;
-  schema: string;
   method: WriteMethod;
   request: TableRequest;
+}
+
+interface Call extends Asked {
+  schema: string;
 }
 
 export const tableWriteRoutes = fp(
@@ -52,10 +56,32 @@ export const tableWriteRoutes = fp(
   { name: 'table-write-routes', dependencies: ['bodies', 'identity'] },
 );
 
-/** The reply to an insert that may be joined comes by callback, any other by the promise. */
 function writeTable(context: RouteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
-  const { config, writer } = context;
   const catalog = context.catalog.current();
+  const again = (error: unknown) =>
+    withNewCatalog(context.catalog, catalog, error, (now) =>
+      Promise.resolve(writeWith(context, { catalog: now, method, request }, reply)),
+    );
+  const failed = (error: unknown) => {
+    again(error).catch((last) => reply.send(last));
+  };
+  try {
+    return writeWith(context, { catalog, method, request }, reply, failed)?.catch(again);
+  } catch (error) {
+    return again(error);
+  }
+}
+
+/**
+ * The reply comes by the promise. With `failed`, an insert may be joined with others, and its reply comes by callback.
+ */
+function writeWith(
+  context: RouteContext,
+  { catalog, method, request }: Asked,
+  reply: FastifyReply,
+  failed?: (error: unknown) => void,
+): Promise<unknown> | undefined {
+  const { config, writer } = context;
   const schema = schemaOf(request, reply, config.schemas);
   const call = { catalog, schema, method, request };
   const media = askedPlan(request.headers.accept, ROWS_MEDIA, config, request.caller.role);
@@ -80,9 +106,10 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
   const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(context, call));
   const write = plan.write.with(bodyOf(request));
   // A group has no trace of its own, so that a traced request runs alone.
-  const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
+  const joins = failed !== undefined && config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
   const shape = joins ? writer.plans.shape(plan, write) : undefined;
-  if (shape === undefined) return execute(context, request, write, undefined, undefined).then(send);
+  if (shape === undefined || failed === undefined)
+    return execute(context, request, write, undefined, undefined).then(send);
   const { timezone } = write.plan.head.preferences;
   const identity = () => fullIdentity(request, { catalog, schema, timezone });
   writer.groups.submit({
@@ -97,9 +124,7 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
     done: (row, tidemark) => {
       sendStoredReply(reply, write.reply(row), tidemark);
     },
-    failed: (error) => {
-      reply.send(error);
-    },
+    failed,
   });
   return undefined;
 }
@@ -130,7 +155,7 @@ function planOf(
 }
 
 async function execute(
-  { config, writer }: RouteContext,
+  { config, writer, catalog: follower }: RouteContext,
   request: TableRequest,
   write: TableWrite,
   conditions: Preconditions | undefined,
@@ -156,7 +181,9 @@ async function execute(
     return await writer.transaction({ ...options, ...isolation }, write.writes, async (tx) => {
       if (conditions) await checkPreconditions(tx, write, conditions, config.DB_MAX_ROWS);
       if (!perRow) return runPlanned(tx, write);
-      return writePerRow(tx, write, request.caller.authenticated, config.ANSWER_MAX_BYTES);
+      return writePerRow(tx, write, request.caller.authenticated, config.ANSWER_MAX_BYTES, (error) =>
+        isOfFormerSchema(follower, catalog, error),
+      );
     });
   } catch (error) {
     throw conditions ? asPreconditionFailure(error, conditions) : error;

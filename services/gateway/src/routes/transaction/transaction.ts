@@ -1,7 +1,7 @@
 /** POST /api/v1/transaction: writes of tables and calls of functions, all or nothing, as the caller. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { Statement, Transaction } from '@tidemark/db';
-import type { WriteRow } from '@tidemark/plan';
+import type { Catalog, WriteRow } from '@tidemark/plan';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -14,6 +14,7 @@ import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyOf, embedLimits, preferencesOf } from '../../request/parse.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../../writes/idempotency/idempotency.ts';
+import { withNewCatalog } from '../../writes/stale-catalog.ts';
 import { type Operation, readOperations } from './operations.ts';
 import { planOperation } from './plan-operation.ts';
 
@@ -36,8 +37,13 @@ export const transactionRoute = fp(
 );
 
 async function runTransaction(context: RouteContext, request: FastifyRequest, reply: FastifyReply) {
-  const { config, writer } = context;
   const catalog = context.catalog.current();
+  const run = (now: Catalog) => runWith(context, now, request, reply);
+  return run(catalog).catch((error) => withNewCatalog(context.catalog, catalog, error, run));
+}
+
+async function runWith(context: RouteContext, catalog: Catalog, request: FastifyRequest, reply: FastifyReply) {
+  const { config, writer } = context;
   const schema = schemaOf(request, reply, config.schemas);
   const text = bodyOf(request);
   const operations = readOperations(text, config.TRANSACTION_MAX_OPERATIONS);

@@ -4,6 +4,7 @@ import type { GroupedRow, WriteRow } from '@tidemark/plan';
 import type { Metrics } from '@tidemark/service';
 import { errors } from '../../errors.ts';
 import { PLAIN_ROW } from '../../plan/table-write.ts';
+import { isRetyped } from '../../reply/postgres-errors.ts';
 import { isLockTimeout, isRowError } from '../row-error.ts';
 import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
 
@@ -110,7 +111,7 @@ export class InsertGroups {
       else if (this.#serverVersion >= MERGE_RETURNING_VERSION) await this.#merged(group, first);
       else await this.#pipelined(group, first);
     } catch (error) {
-      if (more.length > 0 ? isRowError(error) : !isLast && isLockTimeout(error)) return true;
+      if (more.length > 0 ? isRowError(error) && !isRetyped(error) : !isLast && isLockTimeout(error)) return true;
       for (const insert of group) insert.failed(error);
     }
     return false;
