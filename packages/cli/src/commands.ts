@@ -9,6 +9,7 @@ import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
 import { runJobs } from './jobs/run-jobs.ts';
+import { runSchedules, type ScheduleFlags } from './jobs/schedules.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
 import { remove } from './remove.ts';
@@ -75,6 +76,12 @@ export async function run(io: Io): Promise<number> {
       const { env, print, redraw } = io;
       const code = values.code as string | undefined;
       return runJobs({ words: positionals, code, env, home: homeFolder(io), print, redraw });
+    }
+    case 'schedules': {
+      const names = ['pattern', 'kind', 'spec', 'time-zone', 'priority', 'missed', 'overlap'];
+      const { values, positionals } = parse(args, Object.fromEntries(names.map((name) => [name, { type: 'string' }])));
+      const { env, print } = io;
+      return runSchedules({ words: positionals, flags: values as ScheduleFlags, env, home: homeFolder(io), print });
     }
     case 'statements':
       await runStatements(io, args);

@@ -13,6 +13,10 @@ export const USAGE = `npx --no -- tidemark <command>
   jobs show <id>, jobs watch <id>           how far a job is, and what failed; watch shows it until the end
   jobs cancel|pause|resume <id>             ends a job, or starts no more of it for a while
   jobs retry <id> [--code <code>]           runs its failed items again: all of them, or those with a code
+  schedules list, schedules show <name>     jobs that start again and again, when they do next, and what became of each time
+  schedules create <name> --pattern <cron> --kind <kind> --spec <JSON> [--time-zone <zone>]
+            [--priority <p>] [--missed skip|once|all] [--overlap skip|queue|allow|replace]
+  schedules pause|resume|run|remove <name>  run starts a job now
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
   nats-config                               a configuration file for a NATS server of your own, with a user for each service
@@ -23,7 +27,7 @@ export const USAGE = `npx --no -- tidemark <command>
 
 expose, live and remove show what they would do with --dry-run.
 The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).
-jobs asks the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
+jobs and schedules ask the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
 
 Examples:
   npx --no -- tidemark expose orders --to authenticated --write

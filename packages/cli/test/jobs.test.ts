@@ -13,7 +13,7 @@ import t, { type Test } from 'tap';
 import { run } from '../src/commands.ts';
 import { progressLine } from '../src/jobs/bar.ts';
 import { signToken } from '../src/token.ts';
-import { root } from './tidemark-up.ts';
+import { eventually, root } from './tidemark-up.ts';
 
 const SECRET = 'a secret of thirty-two characters';
 
@@ -64,15 +64,17 @@ async function openJobs(t: Test) {
   await writeFile(join(home, 'credentials.json'), JSON.stringify({ service }));
   const running = { pid: process.pid, databaseUrl: database.primaryUrl, url };
   await writeFile(join(home, 'running.json'), JSON.stringify(running));
+  async function command(args: string[], env: NodeJS.ProcessEnv = { TIDEMARK_HOME: home }) {
+    const lines: string[] = [];
+    const print = (line: string) => lines.push(line);
+    const untilSignal = () => new Promise<string>(() => {});
+    const code = await run({ args, env, cwd: '/', print, untilSignal });
+    return { code, text: lines.join('\n') };
+  }
   return {
     sql,
-    async jobs(args: string, env: NodeJS.ProcessEnv = { TIDEMARK_HOME: home }) {
-      const lines: string[] = [];
-      const print = (line: string) => lines.push(line);
-      const untilSignal = () => new Promise<string>(() => {});
-      const code = await run({ args: ['jobs', ...args.split(' ')], env, cwd: '/', print, untilSignal });
-      return { code, text: lines.join('\n') };
-    },
+    jobs: (args: string, env?: NodeJS.ProcessEnv) => command(['jobs', ...args.split(' ')], env),
+    schedules: (...args: string[]) => command(['schedules', ...args]),
     url,
     home,
     service,
@@ -119,25 +121,74 @@ t.test('lists, shows, watches, pauses, resumes, retries and cancels jobs', async
   t.match(await jobs(`show ${good}`, env), { text: good }, 'the environment may name gateway and token');
 });
 
-t.test('the README of batch shows how a kind of one’s own is started, submitted and watched', async (t) => {
+t.test('KINDS.md of batch shows how a kind of one’s own is started, submitted and watched', async (t) => {
   const { url, home } = await openJobs(t);
-  const readme = await readFile(join(root, 'services', 'batch', 'README.md'), 'utf8');
-  const [start, use, ...more] = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
+  const page = await readFile(join(root, 'services', 'batch', 'KINDS.md'), 'utf8');
+  const [start, use, schedule, ...more] = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(
+    (match) => match[1] as string,
+  );
   t.equal(start, 'BATCH_KINDS=services/batch/examples/squares.js npm start\n', 'so are the services of this test');
   t.same(more, []);
-  const here = (use as string)
-    .replaceAll('http://127.0.0.1:8080', url)
-    .replaceAll('./.tidemark/', `${home}/`)
-    .replaceAll('npx --no -- tidemark', `${process.execPath} packages/cli/dist/main.js`);
   const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_HOME: home };
-  const { stdout } = await promisify(execFile)('bash', ['-euc', here], { cwd: root, env, timeout: 60_000 });
-  const lines = stdout.trim().split('\n');
+  async function bash(commands: string): Promise<string[]> {
+    const here = commands
+      .replaceAll('http://127.0.0.1:8080', url)
+      .replaceAll('./.tidemark/', `${home}/`)
+      .replaceAll('npx --no -- tidemark', `${process.execPath} packages/cli/dist/main.js`);
+    const { stdout } = await promisify(execFile)('bash', ['-euc', here], { cwd: root, env, timeout: 60_000 });
+    return stdout.trim().split('\n');
+  }
+  const lines = await bash(use as string);
   t.match(lines.at(-2), /1,000 of 1,000 {2}succeeded/);
   const items = JSON.parse(lines.at(-1) as string) as { index: number; value: number }[];
   t.same(
     items.map(({ index, value }) => [index, value]),
     Array.from({ length: 10 }, (_, n) => [n, n * n]),
   );
+  const shown = (await bash(schedule as string)).join('\n');
+  t.match(shown, /^pattern {4}30 2 \* \* \* in Europe\/Berlin$/m);
+  t.match(shown, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}(waiting|started|ended)/m);
+});
+
+t.test('creates, lists, shows, runs, pauses, resumes and removes schedules', async (t) => {
+  const { schedules, sql } = await openJobs(t);
+  t.match(await schedules('list'), { code: 0, text: 'no schedules' });
+  const spec = '{"items": 2}';
+  const flags = ['--pattern', '30 2 * * *', '--kind', 'trouble', '--spec', spec, '--time-zone', 'Europe/Berlin'];
+  const { text } = await schedules('create', 'nightly', ...flags);
+  const id = text.split(' ')[0]!;
+  await eventually(async () => / next \d{4}-/.test((await schedules('list')).text) || undefined);
+  t.match(
+    (await schedules('list')).text,
+    new RegExp(`^${id}  nightly  30 2 \\* \\* \\*  Europe/Berlin  trouble  next \\d{4}-`),
+  );
+  t.match((await schedules('run', 'nightly')).text, `${id} starts a job`);
+  const shown = await eventually(async () => {
+    const { text } = await schedules('show', id);
+    return /^\d{4}-.* (started|ended) +job [0-9a-f-]{36}$/m.test(text) ? text : undefined;
+  });
+  t.match(shown, /^pattern {4}30 2 \* \* \* in Europe\/Berlin$/m);
+  t.match(shown, /^spec {7}\{"items":2\}$/m);
+  t.match((await schedules('pause', id)).text, `${id} is paused`);
+  t.match((await schedules('list')).text, / paused$/);
+  await t.rejects(schedules('run', id), { code: 'PT409', hint: /Resume/ });
+  t.match((await schedules('resume', 'nightly')).text, `${id} is resumed`);
+  t.match((await schedules('remove', 'nightly')).text, `${id} is removed`);
+  t.same(await sql`select from tidemark.job_schedules`, []);
+
+  for (const args of [
+    ['show'],
+    ['list', 'x'],
+    ['explode', 'x'],
+    ['pause', 'x', 'y'],
+    ['pause', 'x', '--kind', 'y'],
+    ['create', 'x'],
+  ]) {
+    await t.rejects(schedules(...args), { code: 'CLI_USAGE' }, args.join(' '));
+  }
+  await t.rejects(schedules('show', 'nothing'), { message: /none of the 100 newest schedules has the name "nothing"/ });
+  await t.rejects(schedules('create', 'x', ...flags.slice(0, 4), '--spec', '{'), { message: /--spec is not JSON/ });
+  await t.rejects(schedules('create', 'x', ...flags, '--overlap', 'maybe'), { message: /./, details: '/overlap' });
 });
 
 t.test('refuses what it cannot do, with the remedy', async (t) => {

@@ -5,6 +5,7 @@ import type { ChannelOptions } from './live/channel-types.ts';
 import type { ConnectionState } from './live/connection-state.ts';
 import { LiveConnections } from './live/connections.ts';
 import { Requests } from './requests.ts';
+import { Schedules } from './schedules.ts';
 import { Session, type TokenSource } from './session.ts';
 import { type AnyDatabase, SchemaClient, type SchemaTypes } from './tables.ts';
 
@@ -34,6 +35,7 @@ type DefaultSchema<Database> = 'public' extends keyof Schemas<Database> ? 'publi
 export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaOf<Database, DefaultSchema<Database>>> {
   readonly jobs: Jobs;
   readonly files: Files;
+  readonly schedules: Schedules;
   readonly #url: string;
   readonly #session: Session;
   readonly #connection: LiveConnections;
@@ -59,6 +61,7 @@ export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaO
     const requests = new Requests(base, session);
     this.jobs = new Jobs(requests, connection);
     this.files = new Files(requests);
+    this.schedules = new Schedules(requests);
   }
 
   schema<Name extends string & keyof Schemas<Database>>(name: Name): SchemaClient<SchemaOf<Database, Name>> {

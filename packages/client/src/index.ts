@@ -16,5 +16,6 @@ export type { ChannelMessage, ChannelOptions, Member } from './live/channel-type
 export type { ConnectionState } from './live/connection-state.ts';
 export type { LiveEvent, LiveStatus } from './live/event.ts';
 export { type LiveOptions, LiveQuery } from './live/live-query.ts';
+export { type CreateSchedule, type Schedule, type ScheduleRun, Schedules } from './schedules.ts';
 export type { TokenSource } from './session.ts';
 export { type Followable, SchemaClient, type SchemaTypes } from './tables.ts';

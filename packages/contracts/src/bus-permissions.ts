@@ -50,8 +50,14 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
         ...provision(subjects.streams.work),
         ...consumeWork(subjects),
         ...readChanges(subjects, subjects.changes('tidemark', 'jobs')),
+        allReplies('metrics'),
       ],
-      subscribe: [subjects.allWork, allReplies('batch')],
+      subscribe: [
+        subjects.allWork,
+        subjects.allInspectionsOf('held'),
+        subjects.allInspectionsOf('statements'),
+        allReplies('batch'),
+      ],
     },
     metrics: {
       publish: [

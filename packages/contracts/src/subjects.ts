@@ -24,7 +24,7 @@ export interface Subjects {
   readonly allTelemetry: string;
   /** `channels.<name>`: core NATS, between the instances whose sockets joined a channel. */
   channel(name: string): string;
-  /** `inspect.<what>.<instance>`: core NATS request and reply, from operators to a realtime instance. */
+  /** `inspect.<what>.<instance>`: core NATS request and reply, from operators to an instance. */
   inspect(what: Inspection, instance: string): string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;

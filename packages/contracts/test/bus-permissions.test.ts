@@ -31,8 +31,8 @@ t.test('each subject has exactly the writers and readers that it needs', async (
     [s.telemetry('metrics', 'm-1'), ['metrics'], ['metrics']],
     [s.channel('room'), ['realtime'], ['realtime']],
     [s.inspect('why', 'r-1'), ['metrics'], ['realtime']],
-    [s.inspect('held', 'g-1'), ['metrics'], ['gateway', 'realtime']],
-    [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime']],
+    [s.inspect('held', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
+    [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.alerts('critical'), ['realtime', 'batch', 'metrics'], ['metrics']],
     ['$JS.API.INFO', ['gateway', 'realtime', 'batch', 'metrics'], []],
     [`$JS.API.STREAM.CREATE.${changes}`, ['realtime'], []],
@@ -67,7 +67,11 @@ t.test('only the requesting service can read its replies', async (t) => {
   for (const service of SERVICE_NAMES) {
     t.same(allowed('subscribe', `${inboxPrefix(service)}.x.1`), [service]);
   }
-  t.same(allowed('publish', `${inboxPrefix('metrics')}.x.1`), ['gateway', 'realtime'], 'inspections are answered');
+  t.same(
+    allowed('publish', `${inboxPrefix('metrics')}.x.1`),
+    ['gateway', 'realtime', 'batch'],
+    'inspections are answered',
+  );
   t.same(allowed('publish', `${inboxPrefix('batch')}.x.1`), [], 'JetStream alone answers the others');
 });
 

@@ -2,13 +2,12 @@ import {
   type BaseApp,
   buildBaseApp,
   createLimiter,
-  createTokenVerifier,
   type Descriptors,
   type Health,
   type Logger,
   type Metrics,
   operatorCheck,
-  tokenOptions,
+  type TokenVerifier,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from './config.ts';
@@ -20,18 +19,23 @@ export interface AppDependencies {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly descriptors: Descriptors;
+  /** Undefined: nobody is an operator. */
+  readonly verifyToken: TokenVerifier | undefined;
   readonly observe: (event: BatchEvent) => void;
 }
 
 export function buildApp(deps: AppDependencies): BaseApp {
-  const isOperator = operators(deps.config, deps.metrics);
+  const isOperator = operators(deps);
   return buildBaseApp({ ...deps, metricsPage: deps.config, ...(isOperator ? { isOperator } : {}) });
 }
 
-/** The service verifies tokens for /metrics and /readyz only, and runs without keys, too. */
-function operators(config: Config, metrics: Metrics): ((request: FastifyRequest) => Promise<boolean>) | undefined {
-  if (!config.JWT_SECRET && !config.JWT_JWKS && !config.JWT_JWKS_URL) return undefined;
+/** The service verifies tokens of operators only, and runs without keys, too. */
+export const hasKeys = ({ JWT_SECRET, JWT_JWKS, JWT_JWKS_URL }: Config): boolean =>
+  Boolean(JWT_SECRET || JWT_JWKS || JWT_JWKS_URL);
+
+function operators({ config, metrics, verifyToken }: AppDependencies) {
+  if (!verifyToken) return undefined;
   const limiter = createLimiter(config, metrics);
-  const verify = limiter.limitBadTokens(createTokenVerifier(tokenOptions(config)));
-  return operatorCheck((token, request) => verify(token, limiter.addressOf(request.raw)));
+  const verify = limiter.limitBadTokens(verifyToken);
+  return operatorCheck((token, request: FastifyRequest) => verify(token, limiter.addressOf(request.raw)));
 }

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { fileStoreConfig } from '@tidemark/files';
-import { baseConfig, databaseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, databaseConfig, limiterConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 // Batch reads only from the primary, because a replica may not have replayed files that were uploaded just before the job.
@@ -18,6 +18,7 @@ export const configSchema = Type.Object({
   // Jobs may run as the roles that the gateway accepts in tokens (JWT_ROLES); the keys verify tokens of operators.
   ...tokenConfig,
   ...limiterConfig,
+  ...tracingConfig,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
   ...fileStoreConfig,
   DB_SCHEMAS: Type.String({

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, DatabaseOptions } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
+import type { Tracing } from '@tidemark/service';
 import type { Config } from './config.ts';
 import type { BatchEvent } from './events.ts';
 import { createSafeHttp } from './http/safe-http.ts';
@@ -13,6 +14,7 @@ import { startLeases } from './leases/leases.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import * as settings from './settings.ts';
 import { openJobDatabase } from './tables/job-database.ts';
+import { createJobTraces } from './tracing/job-traces.ts';
 
 export interface ResourcesOptions {
   config: Config;
@@ -21,12 +23,14 @@ export interface ResourcesOptions {
   /** The leases have connections of their own. */
   leaseDatabase: Omit<DatabaseOptions, 'observe'>;
   bus: Bus;
+  tracing: Tracing | undefined;
   observe: (event: BatchEvent) => void;
 }
 
 export type Resources = Awaited<ReturnType<typeof openResources>>;
 
-export async function openResources({ config, instance, database, leaseDatabase, bus, observe }: ResourcesOptions) {
+export async function openResources(options: ResourcesOptions) {
+  const { config, instance, database, leaseDatabase, bus, observe } = options;
   const pool = database.pools.write;
   const roles = settings.rolesOfJobs(config);
   const worker = `${instance}/${randomUUID()}`;
@@ -54,6 +58,7 @@ export async function openResources({ config, instance, database, leaseDatabase,
     http,
     ...tables,
     leases,
+    traces: createJobTraces(pool, options.tracing),
     observe,
     stopRegistration: registration.stop,
     async close(): Promise<void> {

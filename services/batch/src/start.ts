@@ -2,11 +2,13 @@
 import { type Bus, connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
+  answerDatabaseInspections,
   busOptions,
   createHealth,
   createLogger,
   createMetrics,
   createObserve,
+  createTokenVerifier,
   databaseAliases,
   databaseOptions,
   httpStats,
@@ -14,14 +16,18 @@ import {
   loadConfig,
   logReader,
   openDescriptors,
+  openTracing,
   type RunningService,
+  registerTokenMetrics,
   sharedEventCounter,
   startTelemetry,
+  tokenOptions,
 } from '@tidemark/service';
-import { buildApp } from './app.ts';
+import { buildApp, hasKeys } from './app.ts';
 import { type Batch, startBatch } from './batch.ts';
 import { configSchema, workerSizes } from './config.ts';
 import { type BatchEvent, eventLevels } from './events.ts';
+import { showShares } from './fairness/shares.ts';
 import { registerMetrics } from './metrics.ts';
 import { createWorkerCounts } from './worker-stats.ts';
 
@@ -41,6 +47,16 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const counts = createWorkerCounts(metrics);
   const observe = createObserve<BatchEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics), counts.read]);
 
+  const tracing = await openTracing({
+    service: 'batch',
+    instance,
+    metrics,
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+    onError: (error) => observe({ type: 'tracing.failed', error }),
+  });
+  const verifyToken = hasKeys(config) ? createTokenVerifier({ ...tokenOptions(config), observe }) : undefined;
   const options = databaseOptions(config);
   const applicationName = `tidemark ${instance}`;
   const database = await openDatabase({
@@ -52,6 +68,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   let bus: Bus | undefined;
   let batch: Batch | undefined;
   const disconnect = async () => {
+    await tracing?.stop();
     await bus?.close();
     await database.close(4_000);
   };
@@ -59,16 +76,17 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
     const leaseDatabase = { ...options, applicationName: `${applicationName}/leases` };
-    const engine = await startBatch({ config, instance, database, leaseDatabase, bus, workerFile, observe });
+    const engine = await startBatch({ config, instance, database, leaseDatabase, bus, tracing, workerFile, observe });
     batch = engine;
     registerMetrics(metrics, engine);
+    const shares = showShares(database.pools.write, metrics, observe);
     const descriptors = openDescriptors({
       own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_WORKER,
       wanted: PROBES,
       metrics,
       observe,
     });
-    const app = buildApp({ config, logger, health, metrics, descriptors, observe });
+    const app = buildApp({ config, logger, health, metrics, descriptors, verifyToken, observe });
     health.add('database', () => database.problem());
     health.add('nats', () => bus?.problem());
     health.add('queue', () => engine.runner.problem());
@@ -76,10 +94,21 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     health.add('leases', () => engine.leases.problem());
     health.add('files', () => engine.storeGate.problem());
     health.add('workers', () => engine.workers.problem());
+    if (verifyToken) {
+      registerTokenMetrics(metrics, verifyToken);
+      // Jobs run without tokens, so that only operators miss the keys.
+      health.warn('tokens', () => verifyToken.problem() ?? verifyToken.warning());
+    }
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const workers = () => counts.stats(engine.workers, threads, engine.admission);
     const sections = () => ({ http: httpStats(app), pools: database.poolStats(), workers: workers() });
+    const stopInspections = verifyToken && answerDatabaseInspections({ bus, instance, db: database, verifyToken });
     const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, sections, observe });
+    const stopTelemetry = () => {
+      shares.stop();
+      telemetry.stop();
+      stopInspections?.();
+    };
     const refuse = async () => {
       health.drain('stopping');
       await engine.stopTaking();
@@ -98,9 +127,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       phases: [
         { name: 'refuse new work', timeoutMs: 5_000, run: refuse },
         { name: 'finish requests', timeoutMs: config.BATCH_SHUTDOWN_MS + 8_000, run: finish },
-        { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+        { name: 'stop telemetry', timeoutMs: 100, run: stopTelemetry },
         { name: 'stop background work', timeoutMs: 15_000, run: () => engine.close() },
-        { name: 'disconnect', timeoutMs: 9_000, run: disconnect },
+        { name: 'disconnect', timeoutMs: 15_000, run: disconnect },
       ],
     };
   } catch (error) {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Jobs, TimedJob } from '@tidemark/client';
 import { errors } from '../errors.ts';
 import { counts, duration, progressLine, rate } from './bar.ts';
+import { printTable, shortTime } from './table.ts';
 
 export interface JobsOptions {
   readonly jobs: Jobs;
@@ -22,17 +23,10 @@ export async function listJobs({ jobs, print }: JobsOptions): Promise<number> {
     job.state,
     counts(job),
     job.failed > 0 ? `${job.failed} failed` : '',
-    job.created_at.slice(0, 19).replace('T', ' '),
+    shortTime(job.created_at),
   ]);
   if (rows.length === 0) print('no jobs');
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? [];
-  for (const row of rows)
-    print(
-      row
-        .map((text, column) => text.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    );
+  printTable(rows, print);
   return 0;
 }
 

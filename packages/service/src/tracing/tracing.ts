@@ -5,12 +5,14 @@ import type { Metrics } from '../metrics.ts';
 import { type SpanCounts, SpanQueue } from './span-queue.ts';
 import { formatTraceparent, type TraceContext } from './traceparent.ts';
 
-export type SpanKind = 'server' | 'client' | 'producer' | 'consumer';
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 export interface SpanOptions {
   kind: SpanKind;
   /** Undefined: the span starts a trace. */
   parent?: TraceContext | undefined;
+  /** Spans that it belongs to without being a part of them, such as the first attempt of a retry. */
+  links?: readonly TraceContext[];
   attributes?: Attributes;
   /** Milliseconds since 1970; default now. */
   startedAt?: number;
@@ -42,7 +44,7 @@ export interface TracingOptions {
 
 /** A slower collector counts as unreachable. */
 const EXPORT_TIMEOUT_MS = 5_000;
-const KINDS: Record<SpanKind, OtelKind> = { server: 1, client: 2, producer: 3, consumer: 4 };
+const KINDS: Record<SpanKind, OtelKind> = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 };
 /** SpanStatusCode.ERROR */
 const STATUS_ERROR = 2;
 
@@ -81,11 +83,10 @@ type Api = typeof import('@opentelemetry/api');
 function startSpan({ ROOT_CONTEXT, trace }: Api, tracer: Tracer, name: string, options: SpanOptions): Span {
   const { kind, parent, startedAt } = options;
   const attributes = withoutSecrets(options.attributes ?? {});
-  const around = parent
-    ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags: parent.sampled ? 1 : 0, isRemote: true })
-    : ROOT_CONTEXT;
+  const around = parent ? trace.setSpanContext(ROOT_CONTEXT, remote(parent)) : ROOT_CONTEXT;
   const startTime = startedAt === undefined ? {} : { startTime: startedAt };
-  const span = tracer.startSpan(name, { kind: KINDS[kind], attributes, ...startTime }, around);
+  const links = (options.links ?? []).map((context) => ({ context: remote(context) }));
+  const span = tracer.startSpan(name, { kind: KINDS[kind], attributes, links, ...startTime }, around);
   const { traceId, spanId, traceFlags } = span.spanContext();
   const context = { traceId, spanId, sampled: (traceFlags & 1) === 1 };
   let ended = false;
@@ -101,6 +102,13 @@ function startSpan({ ROOT_CONTEXT, trace }: Api, tracer: Tracer, name: string, o
     },
   };
 }
+
+const remote = ({ traceId, spanId, sampled }: TraceContext) => ({
+  traceId,
+  spanId,
+  traceFlags: sampled ? 1 : 0,
+  isRemote: true,
+});
 
 function withoutSecrets(attributes: Attributes): Attributes {
   const entries = Object.entries(attributes);

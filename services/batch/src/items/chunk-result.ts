@@ -49,7 +49,8 @@ export interface ChunkResult {
 
 export interface ResultBuilder {
   succeed(item: PlannedItem, ready: ReadyItem, success: Success, durationMs: number): void;
-  fail(item: PlannedItem, failure: Failure, durationMs: number | null): boolean;
+  /** @param trace the `traceparent` of this attempt */
+  fail(item: PlannedItem, failure: Failure, durationMs: number | null, trace?: string): boolean;
   /** The environment failed: these items run again without losing an attempt. */
   postpone(items: PlannedItem[], delayMs: Retry['delayMs']): void;
   readonly result: ChunkResult;
@@ -63,7 +64,8 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
   /** Items with the same number of attempts and the same delay run again together. */
   const groups = new Map<string, Retry>();
 
-  function retry(item: PlannedItem, attempts: number, retryAfterMs: number | undefined): void {
+  function retry(item: PlannedItem, retryAfterMs: number | undefined): void {
+    const { attempts } = item;
     const key = `${attempts} ${retryAfterMs}`;
     let group = groups.get(key);
     if (!group) {
@@ -71,7 +73,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
       groups.set(key, group);
       result.retries.push(group);
     }
-    group.items.push({ ...item, attempts });
+    group.items.push(item);
   }
 
   return {
@@ -88,7 +90,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
       const shared = { index, attempts, input, duration_ms };
       result.rows.push({ ...shared, state: 'succeeded', value: success.value, files: ids, code: null, error: null });
     },
-    fail(item, failure, duration_ms) {
+    fail(item, failure, duration_ms, trace) {
       const attempts = item.attempts + 1;
       // Without a target to wait for, a refusal is an attempt.
       const mayPass = failure.next === 'retry' || failure.next === 'throttle';
@@ -96,7 +98,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
       // An item that ends its processes was tried in two.
       const dead_letter = isFinal && (mayPass || failure.code === 'BATCH_ITEM_LOST');
       if (isFinal) result.failed += 1;
-      else retry(item, attempts, failure.retryAfterMs);
+      else retry({ ...item, attempts, ...(trace !== undefined && { trace }) }, failure.retryAfterMs);
       const { index, input } = item;
       const error = { message: cutText(failure.message, MAX_MESSAGE), hint: failure.hint };
       const code = cutText(failure.code, MAX_CODE);

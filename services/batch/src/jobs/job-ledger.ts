@@ -27,6 +27,8 @@ export interface PlannedPage {
   /** Where this page began and where the next one begins; null: at the beginning, and nowhere. */
   cursor: string | null;
   nextCursor: string | null;
+  /** The `traceparent` of the planning of the first page; undefined: of no other. */
+  trace?: string | undefined;
 }
 
 export interface JobLedger {
@@ -142,7 +144,7 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
   }
 
   async function plan(job: string, page: PlannedPage): Promise<QueuedChunk[] | undefined> {
-    const { chunks, refused, cursor, nextCursor, tidemark } = page;
+    const { chunks, refused, cursor, nextCursor, tidemark, trace = null } = page;
     const items = chunks.reduce((sum, chunk) => sum + chunk.items.length, 0);
     const isWritten = await pool.transaction(async (tx) => {
       const planned = await tx.query(jobStatements.planned, [
@@ -152,7 +154,7 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
         tidemark,
       ]);
       if (planned.length === 0) return false;
-      const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor]);
+      const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor, trace]);
       if (kept.length === 0) throw errors.PAGE_TAKEN();
       if (refused.length > 0) await writeRefused(tx, job, refused);
       if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);

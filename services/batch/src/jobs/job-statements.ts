@@ -43,11 +43,11 @@ export const jobStatements = {
       update tidemark.job_requests r set kind_version = coalesce(m.version, r.kind_version)
       from picked p join tidemark.jobs j on j.id = p.id left join mine m on m.name = j.kind
       where r.job_id = p.id
-      returning r.job_id, r.spec, r.claims, r.cursor, r.item_ms
+      returning r.job_id, r.spec, r.claims, r.cursor, r.item_ms, r.trace
     )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
     from request r where j.id = r.job_id
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, not ${MAY_ROLE} as "isRefused"`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused"`,
 
   /**
    * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: as for claim, $3: planned
@@ -66,7 +66,7 @@ export const jobStatements = {
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
       limit 1 for update of q skip locked)
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, not ${MAY_ROLE} as "isRefused"`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused"`,
 
   /** A page of the jobs that may wait for something. $1: state, $2: the last job of the page before, or null, $3: limit. */
   waiting: `
@@ -122,9 +122,12 @@ export const jobStatements = {
       select unfinished_items from tidemark.job_limits where role in (j.role, '*') order by role = '*' limit 1) as l
     where j.id = $1::uuid`,
 
-  /** Keeps where the source goes on, unless another has read this page. $1: job, $2: next cursor, $3: cursor of this page. */
+  /**
+   * Keeps where the source goes on, unless another has read this page. $1: job, $2: next cursor, $3: cursor of this page, $4: the
+   * trace of the first page, or null.
+   */
   keepCursor: `
-    update tidemark.job_requests set cursor = $2::text, page_lease = null
+    update tidemark.job_requests set cursor = $2::text, page_lease = null, trace = coalesce($4::text, trace)
     where job_id = $1::uuid and cursor is not distinct from $3::text returning job_id`,
 
   /**
@@ -162,6 +165,9 @@ export const jobStatements = {
 
   /** Reads the spec and the claims for `finish` of the kind. $1: job. */
   request: 'select spec, claims from tidemark.job_requests where job_id = $1::uuid',
+
+  /** Returns the trace that the chunks continue. $1: job. */
+  trace: 'select trace from tidemark.job_requests where job_id = $1::uuid',
 
   /** Keeps the measured ms of an item. $1: job, $2: ms. */
   measured: 'update tidemark.job_requests set item_ms = $2::float8 where job_id = $1::uuid',

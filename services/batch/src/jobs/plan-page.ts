@@ -8,6 +8,10 @@ export interface PlannedItem {
   index: number;
   input: unknown;
   attempts: number;
+  /** It was retried by hand. */
+  again?: true;
+  /** A `traceparent`: the span of its last attempt, or of the request that retried it. */
+  trace?: string;
 }
 
 export interface ItemsPage {

@@ -8,6 +8,7 @@ import type { SourceContext } from '../kinds/job-kind.ts';
 import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import { readQueryPage } from '../tables/query-page.ts';
+import type { JobTraces } from '../tracing/job-traces.ts';
 import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
@@ -24,6 +25,7 @@ export interface PlannerOptions {
   http: SafeHttp;
   ledger: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
+  traces: JobTraces;
   observe: (event: BatchEvent) => void;
   threads: number;
   chunkItems: number;
@@ -41,6 +43,7 @@ interface ClaimedJob extends Row, JobIdentity {
   total: number;
   cursor: string | null;
   item_ms: number | null;
+  trace: string | null;
   at_least: string | null;
   /** The tidemark that its first page was read at. */
   tidemark: string | null;
@@ -64,6 +67,18 @@ export function createPlanner(options: PlannerOptions): Planner {
   const versions = JSON.stringify(kindVersions(kinds.values()));
 
   async function plan(job: ClaimedJob): Promise<void> {
+    const span = options.traces.plan(job);
+    try {
+      const items = await planTraced(job, span?.traceparent);
+      span?.end({ 'tidemark.items': items });
+    } catch (error) {
+      span?.end(undefined, (error as Error).message);
+      throw error;
+    }
+  }
+
+  /** Returns the number of items that were planned. */
+  async function planTraced(job: ClaimedJob, trace: string | undefined): Promise<number> {
     const startedAt = performance.now();
     const { id, cursor, total, spec } = job;
     const identity = identityOf(job, options.roles);
@@ -86,11 +101,13 @@ export function createPlanner(options: PlannerOptions): Planner {
       cursor,
       nextCursor: page.nextCursor,
       tidemark,
+      trace: job.tidemark === null ? trace : undefined,
     });
-    if (!queued) return;
+    if (!queued) return 0;
     const ms = performance.now() - startedAt;
     observe({ type: 'job.planned', job: id, items: page.items.length, chunks: chunks.length, ms });
     await publish(queued);
+    return page.items.length;
   }
 
   /** The inputs are read later, from the same server: at this position or past it. */

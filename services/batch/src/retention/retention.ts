@@ -1,8 +1,14 @@
-/** Deletes jobs that ended long ago, with their items and outputs, some rows at a time: no statement holds locks for long. */
+/**
+ * Deletes jobs that ended long ago, with their items and outputs. Each statement is a transaction of its own, of as many rows as
+ * keep its locks short.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pool } from '@tidemark/db';
+import type { Pool, Row } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
+import { createPages } from '../sweeper/pages.ts';
+import { retentionStatements as sql } from './retention-statements.ts';
+import { FIRST_ROWS, nextRows } from './step-size.ts';
 
 export interface RetentionOptions {
   pool: Pool;
@@ -13,53 +19,73 @@ export interface RetentionOptions {
 }
 
 const EVERY_MS = 60_000;
-/** Jobs of one round; the others follow in the next one. */
-const JOBS = 200;
+const PAGE_JOBS = 200;
 /** A pause between the statements leaves the disk to others. */
 const PAUSE_MS = 10;
-/** Each takes some 10 ms for this many rows; outputs have a trigger. */
-const ROWS = 500;
 
-const EXPIRED = `
-  select id from tidemark.jobs where finished_at < clock_timestamp() - $1::float8 * interval '1 day'
-  order by finished_at, id limit ${JOBS}`;
-/** $1: job. The bytes of outputs become orphans, which the gateway sweeps. */
-const PARTS = [
-  `delete from tidemark.files where id in (select id from tidemark.files where job_id = $1::uuid limit ${ROWS}) returning 1`,
-  `delete from tidemark.job_items where job_id = $1::uuid and index in (
-     select index from tidemark.job_items where job_id = $1::uuid order by index limit ${ROWS}) returning 1`,
-  `delete from tidemark.job_chunks where job_id = $1::uuid and chunk in (
-     select chunk from tidemark.job_chunks where job_id = $1::uuid order by chunk limit ${ROWS}) returning 1`,
-];
-/** A job that was retried meanwhile stays, without the items that are deleted already. */
-const JOB = `delete from tidemark.jobs where id = $1::uuid and finished_at is not null returning 1`;
-const RUNS = `
-  delete from tidemark.job_schedule_runs where (schedule_id, due_at) in (
-    select schedule_id, due_at from tidemark.job_schedule_runs
-    where decided_at < clock_timestamp() - $1::float8 * interval '1 day' and state not in ('started', 'waiting')
-    order by decided_at limit ${ROWS}) returning 1`;
+interface ExpiredJob {
+  id: string;
+  finished: string;
+}
 
 export function startRetention({ pool, days, everyMs = EVERY_MS, observe }: RetentionOptions): {
   stop(): Promise<void>;
 } {
   let stopped = false;
   let sweeping: Promise<void> = Promise.resolve();
+  const outputs = createPages<string>(PAGE_JOBS);
+  /** Rows of the next step, by statement: outputs have a trigger and take longer. */
+  const steps = new Map<string, number>();
 
   /** Repeats a statement until it deletes less than it may. */
   async function drain(text: string, param: string | number): Promise<void> {
-    while (!stopped && (await pool.query(text, [param])).length === ROWS) await sleep(PAUSE_MS);
+    while (!stopped) {
+      const rows = steps.get(text) ?? FIRST_ROWS;
+      const startedAt = performance.now();
+      const deleted = await pool.query(text, [param, rows]);
+      steps.set(text, nextRows(rows, performance.now() - startedAt));
+      if (deleted.length < rows) return;
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async function remove(id: string): Promise<number> {
+    for (const text of sql.parts) await drain(text, id);
+    return stopped ? 0 : (await pool.query(sql.job, [id])).length;
+  }
+
+  /** Returns the last job of a full page. One that cannot be deleted keeps no others. */
+  async function removePage(after: ExpiredJob | undefined): Promise<ExpiredJob | undefined> {
+    const params = [days, after?.finished ?? null, after?.id ?? null, PAGE_JOBS];
+    const page = await pool.query<ExpiredJob & Row>(sql.expired, params);
+    let jobs = 0;
+    for (const { id } of page) {
+      if (stopped) break;
+      try {
+        jobs += await remove(id);
+      } catch (error) {
+        observe({ type: 'sweep.failed', step: `retention of the job ${id}`, error: error as Error });
+      }
+    }
+    if (jobs > 0) observe({ type: 'jobs.deleted', jobs });
+    return page.length === PAGE_JOBS ? page.at(-1) : undefined;
+  }
+
+  /** One page in each sweep: an orphan is rare, and has time. */
+  async function removeOrphans(): Promise<void> {
+    const page = await pool.query<{ id: string; isGone: boolean }>(sql.jobsWithOutputs, [
+      outputs.after() ?? null,
+      PAGE_JOBS,
+    ]);
+    outputs.read(page.map(({ id }) => id));
+    for (const { id, isGone } of page) if (isGone) await drain(sql.orphans, JSON.stringify([id, days]));
   }
 
   async function sweep(): Promise<void> {
-    const expired = await pool.query<{ id: string }>(EXPIRED, [days]);
-    let jobs = 0;
-    for (const { id } of expired) {
-      for (const text of PARTS) await drain(text, id);
-      if (stopped) break;
-      jobs += (await pool.query(JOB, [id])).length;
-    }
-    if (jobs > 0) observe({ type: 'jobs.deleted', jobs });
-    await drain(RUNS, days);
+    let last = await removePage(undefined);
+    while (last && !stopped) last = await removePage(last);
+    await removeOrphans();
+    await drain(sql.runs, days);
   }
 
   if (days === 0) return { stop: async () => {} };

@@ -7,6 +7,7 @@ import type { QueuedChunk } from '../jobs/job-ledger.ts';
 import type { JobKind } from '../kinds/job-kind.ts';
 import { kindVersions } from '../kinds/load-kinds.ts';
 import type { Leases } from '../leases/leases.ts';
+import type { ChunkTrace, JobTraces } from '../tracing/job-traces.ts';
 import { HAND_BACK, LOST } from './end-reasons.ts';
 import type { Progress } from './progress.ts';
 import { type RunChunkDeps, runChunk } from './run-chunk.ts';
@@ -19,6 +20,7 @@ export interface ChunkHandlerOptions extends RunChunkDeps {
   progress: Progress;
   leases: Leases;
   usage: ThreadUsage;
+  traces: JobTraces;
   /** Chunks at a time, by where their kind runs. */
   slots: Readonly<Record<JobKind['runsOn'], number>>;
 }
@@ -111,19 +113,24 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     const { chunk, delivery, controller } = entry;
     const startedAt = performance.now();
     const id = { job: chunk.job, chunk: chunk.chunk };
+    let trace: ChunkTrace | undefined;
     try {
-      const result = await runChunk(options, chunk, controller.signal);
+      trace = await options.traces.chunk(chunk);
+      const result = await runChunk(options, chunk, controller.signal, trace);
       const queued = await untilStored(() => chunks.complete(chunk, result), controller.signal, observe);
       delivery.ack();
       if (!queued) {
+        trace?.end(undefined, 'another instance has the chunk');
         observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
         return;
       }
       const { done, failed } = result;
+      trace?.end({ 'tidemark.done': done, 'tidemark.failed': failed });
       observe({ type: 'chunk.done', ...id, done, failed, ms: performance.now() - startedAt });
       progress.mark(chunk.job);
       await publish(queued);
     } catch (error) {
+      trace?.end(undefined, reasonOf(error, controller.signal));
       if (controller.signal.reason === LOST) {
         observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
         delivery.ack();
@@ -173,3 +180,6 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
 }
 
 const isPassing = (error: unknown) => error instanceof TidemarkError && error.status >= 500;
+
+const reasonOf = (error: unknown, { aborted, reason }: AbortSignal): string =>
+  aborted ? String(reason) : (error as Error).message;

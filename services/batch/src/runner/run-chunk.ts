@@ -1,9 +1,11 @@
+import type { Span } from '@tidemark/service';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { BatchEvent } from '../events.ts';
 import { type ChunkResult, createResult } from '../items/chunk-result.ts';
 import { byTarget } from '../jobs/plan-page.ts';
 import type { Kinds } from '../kinds/load-kinds.ts';
-import type { ReadyItem } from '../workers/protocol.ts';
+import type { ChunkTrace } from '../tracing/job-traces.ts';
+import type { Outcome, ReadyItem } from '../workers/protocol.ts';
 import { type InputReader, isReady } from './read-inputs.ts';
 import { type RunItemDeps, runItem } from './run-item.ts';
 import { FULL_DELAY_MS, STORE_FULL, type StoreGate } from './store-gate.ts';
@@ -23,7 +25,12 @@ const TURN_MS = 1_000;
 const MEASURING_MS = 100;
 
 /** When the environment of an item fails, or its target refuses it, the remaining items run again later. */
-export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: AbortSignal): Promise<ChunkResult> {
+export async function runChunk(
+  deps: RunChunkDeps,
+  chunk: ClaimedChunk,
+  signal: AbortSignal,
+  trace: ChunkTrace | undefined,
+): Promise<ChunkResult> {
   const { job, spec, items } = chunk;
   const { observe, faultDelayMs } = deps;
   const kind = deps.kinds.get(chunk.kind)!;
@@ -49,14 +56,17 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
     }
     const item = items[n]!;
     const startedAt = performance.now();
-    const outcome = isReady(input)
-      ? await runItem(
-          deps,
-          kind,
-          { job, kind: kind.name, spec, item: input },
-          { signal, identity: chunk.identity, isolated },
-        )
-      : input;
+    const span = trace?.item(item);
+    const run = () =>
+      isReady(input)
+        ? runItem(
+            deps,
+            kind,
+            { job, kind: kind.name, spec, item: input },
+            { signal, identity: chunk.identity, isolated },
+          )
+        : input;
+    const outcome = await (span ? inSpan(span, run) : run());
     const ms = performance.now() - startedAt;
     ran += 1;
     if (!('failure' in outcome)) {
@@ -80,7 +90,7 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
       results.postpone(left, code === STORE_FULL ? FULL_DELAY_MS : faultDelayMs);
       break;
     }
-    const isFinal = results.fail(item, outcome.failure, isReady(input) ? ms : null);
+    const isFinal = results.fail(item, outcome.failure, isReady(input) ? ms : null, span?.traceparent);
     observe({
       type: isFinal ? 'item.failed' : 'item.retried',
       job,
@@ -92,4 +102,16 @@ export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: 
   signal.throwIfAborted();
   if (ran > 0) results.result.itemMs = (performance.now() - turnStartedAt) / ran;
   return results.result;
+}
+
+async function inSpan(span: Span, run: () => Outcome | Promise<Outcome>): Promise<Outcome> {
+  try {
+    const outcome = await run();
+    if ('failure' in outcome) span.end({ 'tidemark.code': outcome.failure.code }, outcome.failure.message);
+    else span.end();
+    return outcome;
+  } catch (error) {
+    span.end(undefined, (error as Error).message);
+    throw error;
+  }
 }

@@ -24,9 +24,9 @@ export const scheduleStatements = {
       lateral (select min(r.due_at) as due_at from tidemark.job_schedule_runs r where r.schedule_id = s.id and r.state = 'waiting') as w
     where not s.paused and w.due_at is not null and ($1::text is null or (w.due_at, s.id) > ($1::text::timestamptz, $2::uuid))
       and s.id in (select schedule_id from tidemark.job_schedule_runs where state = 'waiting')
-      and not exists (
+      and (s.overlap in ('allow', 'replace') or not exists (
         select from tidemark.job_schedule_runs r join tidemark.jobs j on j.id = r.job_id
-        where r.schedule_id = s.id and r.state = 'started' and j.state in ('queued', 'planning', 'running', 'paused'))
+        where r.schedule_id = s.id and r.state = 'started' and j.state in ('queued', 'planning', 'running', 'paused')))
     order by w.due_at, s.id limit 1 for update of s skip locked`,
 
   /** Marks runs whose jobs have ended, and returns the jobs that have not, and the number of runs that wait. $1: schedule. */

@@ -19,6 +19,13 @@ t.test('jobs that ended long ago are deleted with their items and outputs, and n
     `insert into tidemark.job_items (job_id, index, state, attempts) select $1, n, 'succeeded', 1 from generate_series(1000, 2600) as n`,
     [old],
   );
+  // Somebody deleted this one by hand, and its outputs are left.
+  await stack.addFile('out/orphan.png', Buffer.from('x'));
+  await stack.addFile('out/young-orphan.png', Buffer.from('y'));
+  await stack.query(
+    `update tidemark.files set job_id = gen_random_uuid(), created_at = now() - case path when 'out/orphan.png' then interval '31 days' else '1 day' end
+     where path like 'out/%'`,
+  );
   await stack.startBatch(env);
   await until('the deletion', 10_000, async () => (await stack.job(old)) === undefined);
   const left = (table: string) =>
@@ -32,6 +39,10 @@ t.test('jobs that ended long ago are deleted with their items and outputs, and n
     t.equal(row?.old, 0, table);
     t.ok(row?.young > 0, `${table} of the other job`);
   }
+  const orphans = () => stack.query(`select path from tidemark.files where path like 'out/%'`);
+  t.match(await until('the orphan', 10_000, async () => (await orphans()).length === 1 && orphans()), [
+    { path: 'out/young-orphan.png' },
+  ]);
   t.equal((await stack.query(`select from tidemark.files where path like 'in/%'`)).length, 4, 'inputs stay');
 });
 

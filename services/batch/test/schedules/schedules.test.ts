@@ -156,3 +156,27 @@ t.test('a schedule that Postgres fails to start keeps no others', async (t) => {
   await runs(broken, 'it, once it can start', (found) => found.some(({ job_id }) => job_id));
   for (const id of [broken, other]) await remove(id);
 });
+
+t.test(
+  'a schedule that is run by hand starts a job of its owner, after the one that is open unless it may overlap',
+  async (t) => {
+    const states = async (id: string) => (await runsOf(id)).map(({ state }) => state);
+    const byService = (id: string) =>
+      stack.database.pools.write.transaction((tx) => tx.query('select tidemark.run_schedule($1)', [id]), {
+        identity: { role: 'service_role', claims: '{"role": "service_role"}' },
+      });
+    const id = await create({ items: 1, ms: 60_000 }, dayly);
+    await byService(id);
+    const [first] = await runs(id, 'a job', (found) => found[0]?.job_id);
+    t.match(await stack.job(first?.job_id), { owner: 'ada', role: 'authenticated' });
+    await ada('select tidemark.run_schedule($1)', [id]);
+    t.same(await states(id), ['started', 'waiting']);
+    await ada('select tidemark.cancel_job($1)', [first?.job_id]);
+    await runs(id, 'the one that waited', (found) => found[1]?.job_id);
+    await ada(`update tidemark.job_schedules set overlap = 'allow' where id = $1`, [id]);
+    await ada('select tidemark.run_schedule($1)', [id]);
+    const both = await runs(id, 'one beside it', (found) => found[2]?.job_id);
+    for (const { job_id } of both.slice(1)) await ada('select tidemark.cancel_job($1)', [job_id]);
+    await remove(id);
+  },
+);

@@ -8,7 +8,7 @@
  *
  * Each drops the cached answers that it made stale, and returns a reply with the position of its COMMIT.
  */
-import { type Tidemark, TRACE_PREFIX } from '@tidemark/contracts';
+import type { Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, PostgresError, type Statement, type Transaction } from '@tidemark/db';
 import type { WriteRow } from '@tidemark/plan';
 import type { Metrics } from '@tidemark/service';
@@ -19,6 +19,7 @@ import { errors } from '../errors.ts';
 import type { PlannedWrite, WrittenRelations } from '../plan/planned-write.ts';
 import type { StoredReply } from '../reply/stored-reply.ts';
 import type { Asked } from '../request/asked.ts';
+import { announceTrace } from './announce-trace.ts';
 import { InsertGroups } from './group-commit/insert-groups.ts';
 import { InsertPlans } from './group-commit/insert-plans.ts';
 import { claimKey, type IdempotentRequest, keepReply } from './idempotency/idempotency.ts';
@@ -44,9 +45,6 @@ export interface WriterDependencies {
   readonly metrics: Metrics;
   readonly onSweepFailed: (error: Error) => void;
 }
-
-/** Into the WAL, with the transaction's changes, for the relay to pass on. Comes first: a large transaction's changes may be streamed before its end. */
-const ANNOUNCE = 'select pg_logical_emit_message(true, $1, $2)';
 
 export class Writer {
   readonly plans = new InsertPlans();
@@ -95,7 +93,7 @@ export class Writer {
 
   async #plain(write: PlannedWrite, { announce, idempotent: _none, ...options }: WriteOptions): Promise<Written> {
     const statements: Statement[] = [write.statement()];
-    if (announce !== undefined) statements.unshift({ text: ANNOUNCE, params: [TRACE_PREFIX, announce] });
+    if (announce !== undefined) statements.unshift(announceTrace(announce));
     const seesLocks = this.#cache !== undefined && write.writes === 'locked';
     const { results, tidemark } = await this.#db.write({
       ...options,
@@ -120,7 +118,10 @@ export class Writer {
     };
     try {
       const { value, tidemark } = await this.#db.transaction(async (tx) => {
-        if (announce !== undefined) await tx.query(ANNOUNCE, [TRACE_PREFIX, announce]);
+        if (announce !== undefined) {
+          const { text, params } = announceTrace(announce);
+          await tx.query(text, params);
+        }
         return idempotent === undefined ? write(tx) : this.#once(tx, idempotent, options.identity, write);
       }, options);
       this.#drop(written, tidemark);

@@ -1,7 +1,7 @@
 import type { HealthAnswer } from '../health/answer.ts';
 
 /** Services that answer questions about their connections and statements. */
-const INSPECTED: ReadonlySet<string> = new Set(['gateway', 'realtime']);
+const INSPECTED: ReadonlySet<string> = new Set(['gateway', 'realtime', 'batch']);
 
 export const inspectedInstances = ({ instances }: Pick<HealthAnswer, 'instances'>): string[] =>
   instances

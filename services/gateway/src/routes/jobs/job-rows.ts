@@ -8,6 +8,7 @@ import type { RouteContext } from '../../context.ts';
 import { errors } from '../../errors.ts';
 import { askedBy } from '../../request/asked.ts';
 import { fullIdentity, readIdentity } from '../../request/identity-settings.ts';
+import { announceTrace } from '../../writes/announce-trace.ts';
 
 const COLUMNS =
   'j.id, j.kind, coalesce(j.spec, tidemark.job_spec(j)) as spec, j.priority, j.tenant, j.state, j.total, j.done, j.failed, j.planned_all, j.waits_for, j.error, j.run_at, j.deadline, j.at_least, j.tidemark, j.created_at, j.started_at, j.finished_at, t.wait_seconds, t.run_seconds, t.rate, t.eta';
@@ -47,11 +48,17 @@ export async function changeJob(
   call: { sql: string; params: (string | null)[] },
 ): Promise<Job> {
   if (!request.caller.authenticated) throw authErrors.REQUIRED();
+  const { announce, ...asked } = askedBy(request, {
+    holder: { route: `${request.method} ${request.routeOptions.url}` },
+  });
   const { results, tidemark } = await context.db
     .write({
       identity: fullIdentity(request, { schema: 'tidemark' }),
-      statements: [{ text: jobsSql(call.sql), params: call.params }],
-      ...askedBy(request, { holder: { route: `${request.method} ${request.routeOptions.url}` } }),
+      statements: [
+        ...(announce === undefined ? [] : [announceTrace(announce)]),
+        { text: jobsSql(call.sql), params: call.params },
+      ],
+      ...asked,
     })
     .catch((error: unknown) => {
       const { id = '' } = request.params as { id?: string };
@@ -59,7 +66,7 @@ export async function changeJob(
     });
   wroteTable(context, 'tidemark', 'jobs', tidemark);
   reply.header('tidemark', tidemark);
-  return ((results[0] as Rows<{ job: Job }>)[0] as { job: Job }).job;
+  return ((results.at(-1) as Rows<{ job: Job }>)[0] as { job: Job }).job;
 }
 
 /** The functions of the database raise PT404 for a job that the caller does not see. */

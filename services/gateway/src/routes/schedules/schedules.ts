@@ -87,7 +87,7 @@ export const scheduleRoutes = fp(
         return rows.map(({ run }) => run);
       },
     );
-    for (const action of ['pause', 'resume'] as const) {
+    for (const action of ['pause', 'resume', 'run'] as const) {
       app.post<ScheduleRequest>(`/api/v1/schedules/:id/${action}`, options, (request, reply) =>
         change(context, request, reply, rowsOf(`tidemark.${action}_schedule($1)`), [request.params.id]),
       );

@@ -1,40 +1,14 @@
 /** One trace from the request to the frame on the socket, at a collector that speaks OTLP/HTTP; and Server-Timing. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createMetrics, openTracing, parseTraceparent } from '@tidemark/service';
+import { openSpanCollector } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { until, useCachedGateway } from '../../cache/relay.ts';
 
-interface OtlpSpan {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  kind: number;
-  service: string;
-  attributes: { key: string; value: Record<string, unknown> }[];
-}
-
-const spans: OtlpSpan[] = [];
-/** Requests whose answer is held back. */
-let holding = false;
-const collector = createServer(async (request, response) => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  if (holding) return;
-  const { resourceSpans } = JSON.parse(String(Buffer.concat(chunks)));
-  for (const { resource, scopeSpans } of resourceSpans) {
-    const service = resource.attributes.find(({ key }: { key: string }) => key === 'service.name').value.stringValue;
-    for (const { spans: found } of scopeSpans) spans.push(...found.map((span: OtlpSpan) => ({ ...span, service })));
-  }
-  response.writeHead(request.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
-});
-collector.listen(0, '127.0.0.1');
-await once(collector, 'listening');
-t.teardown(() => collector.close().closeAllConnections());
-const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+const collector = await openSpanCollector();
+t.teardown(() => collector.close());
+const { endpoint, spans } = collector;
 
 process.env.OTEL_EXPORTER_OTLP_ENDPOINT = endpoint;
 const gateway = await useCachedGateway(t, {
@@ -42,7 +16,8 @@ const gateway = await useCachedGateway(t, {
     create table notes (id int primary key, text text);
     create table plain (id int primary key);
     grant select, insert, update, delete on notes, plain to anon;
-    alter publication tidemark add table notes;`,
+    alter publication tidemark add table notes;
+    insert into tidemark.job_kinds (name, version, spec_schema, limits) values ('noop', 1, '{"type": "object"}', '{}');`,
   env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, SERVER_TIMING: 'true' },
 });
 await gateway.serving();
@@ -63,14 +38,13 @@ t.test('traceparent is read as W3C has it', async (t) => {
 t.test('spans that nobody takes are dropped and counted', async (t) => {
   const options = { service: 'test', instance: 'test', metrics: createMetrics('test'), onError: () => undefined };
   t.equal(await openTracing({ ...options, endpoint: '' }), undefined, 'without a collector there is no tracing');
-  holding = true;
+  collector.hold(true);
   const tracing = await openTracing({ ...options, endpoint });
   for (let n = 0; n < 6_000; n += 1) tracing?.start('span', { kind: 'server' }).end();
   const { queued = 0, droppedTotal = 0 } = tracing?.counts() ?? {};
   t.ok(queued <= 4_096, `${queued} wait`);
   t.ok(droppedTotal > 1_000, `${droppedTotal} were dropped`);
-  holding = false;
-  collector.closeAllConnections();
+  collector.hold(false);
   await tracing?.stop();
 });
 
@@ -117,6 +91,26 @@ t.test('request, statement, change and delivery are one trace', async (t) => {
     t.match(change, { parentSpanId: statement?.spanId, service: 'tidemark-realtime', kind: 4 });
     t.match(delivery, { parentSpanId: change?.spanId, service: 'tidemark-realtime', kind: 5 });
     t.match(written.headers.get('server-timing'), new RegExp(`traceparent;desc="00-${traceId}-`));
+  }
+});
+
+t.test('a job keeps the trace of the request that submits it, whichever way that is', async (t) => {
+  const claims = { role: 'authenticated', sub: 'ann' };
+  const ways = [
+    { path: '/api/v1/jobs', body: { kind: 'noop', spec: { items: 1 } } },
+    { path: '/rest/v1/jobs', body: { kind: 'noop', spec: { items: 1 } } },
+    { path: '/rest/v1/rpc/submit_job', body: { kind: 'noop', spec: { items: 1 } } },
+  ];
+  for (const { path, body } of ways) {
+    const { traceId, headers } = begun();
+    const init = { method: 'POST', body: JSON.stringify(body), claims };
+    const answer = await gateway.request(path, { ...init, headers: { ...headers, 'content-profile': 'tidemark' } });
+    t.ok(answer.ok, `${path}: ${await answer.text()}`);
+    const [kept] = await gateway.sql`select trace from tidemark.job_requests where trace like ${`%${traceId}%`}`;
+    const spanId = parseTraceparent(kept?.trace)?.spanId;
+    const isStatement = () =>
+      spans.some((span) => span.traceId === traceId && span.name === 'statement' && span.spanId === spanId);
+    await until(isStatement, `${path}: it is that of its statement`);
   }
 });
 

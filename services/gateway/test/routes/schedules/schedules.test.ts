@@ -36,13 +36,19 @@ t.test('a schedule is created, seen, paused, resumed and deleted by its owner al
     ['GET', `${one}/runs`],
     ['POST', `${one}/pause`],
     ['POST', `${one}/resume`],
+    ['POST', `${one}/run`],
     ['DELETE', one],
   ] as const) {
     t.equal((await call(method, path, bob)).status, 404, `${method} ${path}`);
   }
   t.match(await (await call('POST', `${one}/pause`, ada)).json(), { paused: true });
+  const refused = await call('POST', `${one}/run`, ada);
+  t.equal(refused.status, 409);
+  t.match(await refused.json(), { message: 'the schedule nightly is paused', hint: /Resume it first/ });
   t.match(await (await call('POST', `${one}/resume`, ada)).json(), { paused: false });
   t.same(await (await call('GET', `${one}/runs`, ada)).json(), []);
+  t.match(await (await call('POST', `${one}/run`, ada)).json(), { id: schedule.id });
+  t.match(await (await call('GET', `${one}/runs`, ada)).json(), [{ state: 'waiting', job_id: null }]);
   t.equal((await call('DELETE', one, ada)).status, 200);
   t.equal((await call('GET', one, ada)).status, 404);
 });

@@ -53,7 +53,7 @@ export const schedulePaths: Paths = {
     },
   },
   ...Object.fromEntries(
-    (['pause', 'resume'] as const).map((action) => [
+    (['pause', 'resume', 'run'] as const).map((action) => [
       `/api/v1/schedules/{id}/${action}`,
       {
         parameters: [SCHEDULE],
