@@ -30,6 +30,7 @@ select has_table_privilege('tidemark.channels', 'select') as may_select, has_tab
 const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
 /** Roles whose policies are cached for MAX_AGE_MS. Before a refusal, they are read again. */
 const MAX_ROLES = 200;
+const MAX_BYTES = 8 * 1024 ** 2;
 const MAX_AGE_MS = 2_000;
 const PAUSE_MS = 100;
 
@@ -47,7 +48,13 @@ export interface RightsOfChannels {
 }
 
 export function createChannelRights(database: Database): RightsOfChannels {
-  const questions = new CoalescedLoads<Question>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_ROLES });
+  const questions = new CoalescedLoads<Question>({
+    maxAgeMs: MAX_AGE_MS,
+    pauseMs: PAUSE_MS,
+    maxNames: MAX_ROLES,
+    maxBytes: MAX_BYTES,
+    bytesOf: ({ text }) => 2 * text.length,
+  });
 
   async function ask(identity: Identity, names: readonly string[], question: Question, tidemark = question.tidemark) {
     const images = names.map((name) => {

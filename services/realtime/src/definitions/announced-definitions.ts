@@ -1,5 +1,6 @@
 /** The definitions that the relay has announced. Facts that were read earlier and differ are outdated. */
 import { type DefinitionsChanged, type Lsn, lsnFromHex, ROLES_DEFINITION, tableKey } from '@tidemark/contracts';
+import { LRUCache } from 'lru-cache';
 
 export interface Dated {
   schema: string;
@@ -18,11 +19,11 @@ interface Announced {
 }
 
 const ROLES = tableKey('', ROLES_DEFINITION);
-/** Tables remembered; the one that changed longest ago is dropped first. */
+/** Tables remembered; the one that was not used for longest is dropped first. */
 const MAX_TABLES = 20_000;
 
 export class AnnouncedDefinitions {
-  #last = new Map<string, Announced>();
+  #last = new LRUCache<string, Announced>({ max: MAX_TABLES });
 
   /** @returns the keys of the changed tables, and whether the roles changed */
   note({ epoch, tables }: DefinitionsChanged): { keys: string[]; roles: boolean } {
@@ -30,8 +31,6 @@ export class AnnouncedDefinitions {
     let roles = false;
     for (const { schema, table, version, since } of tables) {
       const key = tableKey(schema, table);
-      this.#last.delete(key);
-      if (this.#last.size >= MAX_TABLES) this.#last.delete(this.#last.keys().next().value as string);
       this.#last.set(key, { version, epoch, since: lsnFromHex(since) });
       if (key === ROLES) roles = true;
       else keys.push(key);

@@ -1,5 +1,6 @@
 /** The relay announces changes of any role; where another role changed, the earlier position of this one holds. */
 import type { Lsn } from '@tidemark/contracts';
+import { LRUCache } from 'lru-cache';
 
 export const CURRENT_ROLE_SQL = 'select r.oid from pg_catalog.pg_roles r where r.rolname = current_user';
 
@@ -18,16 +19,14 @@ select pg_catalog.md5((select pg_catalog.string_agg(row(r.oid, r.rolname, r.rols
 const MAX_ROLES = 1_000;
 
 export class RoleRights {
-  #known = new Map<string, { version: string; since: Lsn }>();
+  #known = new LRUCache<string, { version: string; since: Lsn }>({ max: MAX_ROLES });
 
   /** @param since position since which no role has changed; undefined where it is not known */
   since(role: string, version: string, since: Lsn | undefined): Lsn | undefined {
     const known = this.#known.get(role);
     const now = known?.version === version ? known.since : since;
-    this.#known.delete(role);
-    if (now === undefined) return undefined;
-    if (this.#known.size >= MAX_ROLES) this.#known.delete(this.#known.keys().next().value as string);
-    this.#known.set(role, { version, since: now });
+    if (now === undefined) this.#known.delete(role);
+    else this.#known.set(role, { version, since: now });
     return now;
   }
 

@@ -1,8 +1,13 @@
 /** One load of a name at a time: neither many callers nor failures cause more than a few loads of it per second. */
-export interface CoalescedLoadsOptions {
+import { LRUCache } from 'lru-cache';
+
+export interface CoalescedLoadsOptions<T> {
   maxAgeMs: number;
   pauseMs: number;
   maxNames: number;
+  /** Bytes of all values together; the value that was not used for longest is dropped. */
+  maxBytes: number;
+  bytesOf(value: T): number;
 }
 
 interface Load<T> {
@@ -12,14 +17,16 @@ interface Load<T> {
 }
 
 export class CoalescedLoads<T> {
-  readonly #options: CoalescedLoadsOptions;
-  #loads = new Map<string, Load<T>>();
+  readonly #options: CoalescedLoadsOptions<T>;
+  readonly #loads: LRUCache<string, Load<T>>;
   /** Kept separately, so that names that fail do not displace those in use. */
-  #failed = new Map<string, Load<T>>();
+  readonly #failed: LRUCache<string, Load<T>>;
   #next = new Map<string, Promise<T>>();
 
-  constructor(options: CoalescedLoadsOptions) {
+  constructor(options: CoalescedLoadsOptions<T>) {
     this.#options = options;
+    this.#loads = new LRUCache({ max: options.maxNames, maxSize: options.maxBytes });
+    this.#failed = new LRUCache({ max: options.maxNames });
   }
 
   get(name: string, load: () => Promise<T>): Promise<T> {
@@ -56,17 +63,19 @@ export class CoalescedLoads<T> {
   #load(name: string, load: () => Promise<T>): Promise<T> {
     const entry = { beganAt: performance.now(), value: load() };
     this.#failed.delete(name);
-    this.#keep(this.#loads, name, entry);
-    entry.value.catch(() => {
-      if (this.#loads.get(name) === entry) this.#loads.delete(name);
-      this.#keep(this.#failed, name, entry);
-    });
+    // The size of a value is known once it is loaded.
+    this.#loads.set(name, entry, { size: 1 });
+    entry.value.then(
+      (value) => {
+        if (this.#loads.peek(name) !== entry) return;
+        // The cache takes the size of a new object only.
+        this.#loads.set(name, { ...entry }, { size: Math.max(1, this.#options.bytesOf(value)) });
+      },
+      () => {
+        if (this.#loads.peek(name) === entry) this.#loads.delete(name);
+        this.#failed.set(name, entry);
+      },
+    );
     return entry.value;
-  }
-
-  #keep(loads: Map<string, Load<T>>, name: string, entry: Load<T>): void {
-    loads.delete(name);
-    if (loads.size >= this.#options.maxNames) loads.delete(loads.keys().next().value as string);
-    loads.set(name, entry);
   }
 }

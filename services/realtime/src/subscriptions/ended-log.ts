@@ -1,4 +1,6 @@
 /** Remembers how the last subscriptions of this instance ended, for the operators' explanations. */
+import { LRUCache } from 'lru-cache';
+
 export interface Ended {
   at: number;
   /** Undefined where the client unsubscribed or closed its socket. */
@@ -9,13 +11,10 @@ export interface Ended {
 const MAX_ENTRIES = 1_000;
 
 export class EndedLog {
-  #entries = new Map<string, Ended>();
+  #entries = new LRUCache<string, Ended>({ max: MAX_ENTRIES });
 
   add(sink: string, id: string, reason: string | undefined): void {
-    const name = `${sink}/${id}`;
-    this.#entries.delete(name);
-    if (this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value as string);
-    this.#entries.set(name, { at: Date.now(), reason });
+    this.#entries.set(`${sink}/${id}`, { at: Date.now(), reason });
   }
 
   find(sink: string, id: string): Ended | undefined {

@@ -3,6 +3,7 @@
  * of the table's definition or of the roles.
  */
 import type { Database, Identity } from '@tidemark/db';
+import { LRUCache } from 'lru-cache';
 import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
 import type { TableName } from '../definitions/look.ts';
 import { lookAtRights, type RightsLook } from '../definitions/rights-look.ts';
@@ -38,6 +39,7 @@ export interface FactsCache {
 const MAX_AGE_MS = 2_000;
 const PAUSE_MS = 100;
 const MAX_NAMES = 2_000;
+const MAX_BYTES = 64 * 1024 ** 2;
 /** Loads at a time; each takes some milliseconds of the primary. */
 const CONCURRENCY = 4;
 const MAX_WAITING = 1_000;
@@ -53,11 +55,17 @@ export interface FactsCacheOptions {
 }
 
 export function createFactsCache({ database, publication, announced, sharePercent }: FactsCacheOptions): FactsCache {
-  const loads = new CoalescedLoads<TableFacts>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_NAMES });
+  const loads = new CoalescedLoads<TableFacts>({
+    maxAgeMs: MAX_AGE_MS,
+    pauseMs: PAUSE_MS,
+    maxNames: MAX_NAMES,
+    maxBytes: MAX_BYTES,
+    bytesOf,
+  });
   const room = new WaitingRoom({ concurrency: CONCURRENCY, maxWaiting: MAX_WAITING, sharePercent });
   const roleRights = new RoleRights();
   /** The version of facts that were read behind a look, and what it saw. */
-  const looked = new Map<string, { seen: string; version: string }>();
+  const looked = new LRUCache<string, { seen: string; version: string }>({ max: MAX_NAMES });
   /** Version of all roles with which sessions make their plans. */
   let plannedRoles: string | undefined;
   let generation = 0;
@@ -143,13 +151,15 @@ export function createFactsCache({ database, publication, announced, sharePercen
       const version = await loads
         .since(moment, name, () => loadAnew(identity, schema, table))
         .then((facts) => facts.version, refusalOf);
-      if (seen !== undefined && version !== undefined) {
-        if (looked.size >= MAX_NAMES) looked.delete(looked.keys().next().value as string);
-        looked.set(name, { seen, version });
-      }
+      if (seen !== undefined && version !== undefined) looked.set(name, { seen, version });
       return version;
     },
   };
+}
+
+/** Estimates the memory of the facts: objects take about twice the bytes of their JSON. */
+function bytesOf(facts: TableFacts): number {
+  return 2 * JSON.stringify(facts, (_key, value) => (typeof value === 'bigint' ? String(value) : value)).length;
 }
 
 function refusalOf(error: { code?: string }): string | undefined {

@@ -2,6 +2,8 @@
 import t from 'tap';
 import { CoalescedLoads } from '../../src/limits/coalesced-loads.ts';
 
+const BYTES = { maxBytes: 1_000, bytesOf: (value: number) => value };
+
 /** Loads that end when they are told to. */
 function ending() {
   const running: { resolve(value: number): void; reject(error: Error): void }[] = [];
@@ -24,7 +26,7 @@ function ending() {
 }
 
 t.test('shares the next load between callers that need a later value', async (t) => {
-  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10 });
+  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10, ...BYTES });
   const { load, begun, count, most } = ending();
   const first = loads.get('a', load);
   t.equal(loads.get('a', load), first, 'young enough, though it has not ended');
@@ -38,7 +40,7 @@ t.test('shares the next load between callers that need a later value', async (t)
 });
 
 t.test('repeats a failed load only for later callers', async (t) => {
-  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10 });
+  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10, ...BYTES });
   const { load, begun, count } = ending();
   const moment = performance.now();
   const refused = loads.get('a', load);
@@ -52,7 +54,7 @@ t.test('repeats a failed load only for later callers', async (t) => {
 });
 
 t.test('does not displace names in use by names that fail', async (t) => {
-  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 2 });
+  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 2, ...BYTES });
   let count = 0;
   const load = async () => {
     count += 1;
@@ -63,4 +65,22 @@ t.test('does not displace names in use by names that fail', async (t) => {
     // The failure is expected.
     await loads.get(`unknown ${n}`, () => Promise.reject(new Error('no'))).catch(() => {});
   t.equal(await loads.get('used', load), 1);
+});
+
+t.test('drops the value that was not used for longest where all values together are too large', async (t) => {
+  const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10, ...BYTES });
+  const loaded: string[] = [];
+  const get = (name: string, bytes: number) =>
+    loads.get(name, async () => {
+      loaded.push(name);
+      return bytes;
+    });
+  await get('a', 400);
+  await get('b', 400);
+  await get('a', 400);
+  await get('c', 400);
+  t.same(loaded, ['a', 'b', 'c']);
+  await get('a', 400);
+  await get('b', 400);
+  t.same(loaded, ['a', 'b', 'c', 'b']);
 });
