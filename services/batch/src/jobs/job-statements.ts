@@ -28,6 +28,7 @@ export const jobStatements = {
       from tenants t left join held h on h.tenant = t.tenant, lateral (
         select j.id, j.priority, j.created_at from tidemark.jobs j join tidemark.job_requests r on r.job_id = j.id
         where j.state = 'queued' and j.tenant = t.tenant and (j.run_at is null or j.run_at <= clock_timestamp())
+          and (j.deadline is null or j.deadline > clock_timestamp())
           and (exists (select from mine m where m.name = j.kind and coalesce(r.kind_version, m.version) between m.oldest and m.version)
             or j.kind not in (select name from tidemark.job_kinds))
         order by case j.priority when 'high' then 0 when 'normal' then 1 else 2 end, j.created_at

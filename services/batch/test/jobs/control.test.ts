@@ -112,7 +112,13 @@ t.test('a job waits for its start time', async (t) => {
   t.ok(Date.parse(done.started_at) >= Date.parse(done.run_at), 'by the clock of Postgres');
 });
 
-t.test('a job past its deadline ends with what it has', async (t) => {
+t.test('a job past its deadline ends with what it has, and starts nothing', async (t) => {
+  const late = await Promise.all(
+    Array.from({ length: 8 }, () => submit({ items: 1 }, ", deadline => clock_timestamp() - interval '1 s'")),
+  );
+  for (const [job] of late) {
+    t.match(await stack.ended(job?.id), { state: 'failed', done: 0, total: 0, error: { code: 'BATCH_DEADLINE' } });
+  }
   const [job] = await submit({ items: 100, ms: 50 }, ", deadline => clock_timestamp() + interval '2 s'");
   const ended = await stack.ended(job?.id);
   t.match(ended, { state: 'partly_failed', error: { code: 'BATCH_DEADLINE' } });
