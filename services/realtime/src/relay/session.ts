@@ -12,11 +12,11 @@ import { DefinitionWatch } from '../definitions/definition-watch.ts';
 import { definitionMessages } from '../definitions/messages.ts';
 import { errors } from '../errors.ts';
 import { ChangeSubjects } from './change-subjects.ts';
+import { emitWhileIdle } from './idle-heartbeat.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
 import type { RelayOptions } from './relay-options.ts';
 import type { Replication } from './replication.ts';
 import { findStart, isStoredBefore, type SessionStart } from './session-start.ts';
-import * as statements from './statements.ts';
 import { takeSlot } from './take-slot.ts';
 import type { EncodedEnvelope } from './transaction.ts';
 import { ValueRenderer } from './value-renderer.ts';
@@ -37,8 +37,6 @@ export interface RelaySession {
 
 /** Heartbeats tell readers up to where everything is published; they report a problem after three missed ones. */
 const HEARTBEAT_MS = 500;
-/** Time without a commit after which the relay writes a message of its own to the WAL. */
-const IDLE_EMIT_MS = 5_000;
 /** Interval of the reports to Postgres, each of which is a small write. */
 const REPORT_MS = 100;
 
@@ -179,7 +177,7 @@ class Session implements RelaySession {
     const failed = ({ error }: { error: Error }) => this.fail(error);
     this.#timers.push(every('relay heartbeat', HEARTBEAT_MS, () => this.#heartbeat(), failed));
     this.#timers.push(every('relay report', REPORT_MS, () => this.#report(), failed));
-    this.#timers.push(every('relay idle heartbeat', IDLE_EMIT_MS, () => this.#emitWhenIdle(), failed));
+    this.#timers.push(emitWhileIdle(this.#options, () => this.#reader?.lastCommitAt ?? 0));
     this.#reader.run();
   }
 
@@ -286,15 +284,5 @@ class Session implements RelaySession {
     if (this.#stored === this.#reported) return;
     this.#reported = this.#stored;
     this.#replication?.report(this.#stored, false);
-  }
-
-  async #emitWhenIdle(): Promise<void> {
-    if (Date.now() - (this.#reader?.lastCommitAt ?? 0) < IDLE_EMIT_MS) return;
-    try {
-      await statements.emitHeartbeat(this.#options.database.pools.admin, this.#options.publication);
-    } catch (error) {
-      // The replication connection notices a primary that is away; this is only for the log.
-      this.#options.observe({ type: 'relay.failed', error: error as Error });
-    }
   }
 }
