@@ -70,7 +70,7 @@ export {
   type VerifiedToken,
   type VerifyToken,
 } from './tokens/verifier.ts';
-export { tracingConfig } from './tracing/config.ts';
+export { tracingConfig, tracingOptions } from './tracing/config.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './tracing/traceparent.ts';
 export { openTracing, type Span, type SpanKind, type Tracing, type TracingOptions } from './tracing/tracing.ts';
 export { type TakeUpgrade, takeUpgrades } from './upgrades.ts';

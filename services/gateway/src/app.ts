@@ -12,7 +12,7 @@ import {
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
-import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
 import type { GatewayEvent } from './events.ts';
 import { compression } from './http/compression.ts';
@@ -25,6 +25,7 @@ import { browserHeaders, createBrowserHeaders } from './http/plugins/browser-hea
 import { identity } from './http/plugins/identity.ts';
 import { suggestions } from './http/plugins/suggestions.ts';
 import { proxies } from './http/proxy/proxies.ts';
+import { serverOptions } from './http/server-options.ts';
 import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import { fileRoutes } from './routes/files/files.ts';
@@ -66,29 +67,13 @@ export function buildApp(deps: AppDependencies): BaseApp {
   const { addressOf } = limiter;
   const verifyTokenFrom = limiter.limitBadTokens(verifyToken);
   const first: FirstHandler[] = [];
-  const server: FastifyHttpOptions<RawServerDefault> = {
-    keepAliveTimeout: config.KEEP_ALIVE_MS,
-    requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
-    bodyLimit: config.BODY_LIMIT_BYTES,
-    // With a function that trusts nobody, fastify would still believe X-Forwarded-Host.
-    trustProxy: config.TRUST_PROXY === '' ? false : limiter.trust,
-    forceCloseConnections: 'idle',
-    exposeHeadRoutes: true,
-    routerOptions: { maxParamLength: 256 },
-    http: {
-      maxHeaderSize: config.HEADER_LIMIT_BYTES,
-      headersTimeout: config.HEADERS_TIMEOUT_MS,
-      // Node looks for late requests at this interval; its default of 30 s would make any shorter limit one of 30 s.
-      connectionsCheckingInterval: Math.min(2_000, config.HEADERS_TIMEOUT_MS / 4),
-    },
-  };
   const app = buildBaseApp({
     ...deps,
     metricsPage: config,
     isOperator: operatorCheck((token, request: FastifyRequest) => verifyTokenFrom(token, addressOf(request.raw))),
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     first,
-    server,
+    server: serverOptions(config, limiter.trust),
   });
 
   const headers = createBrowserHeaders(config);

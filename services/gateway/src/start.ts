@@ -16,6 +16,7 @@ import {
   sharedEventCounter,
   startTelemetry,
   tokenOptions,
+  tracingOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { openCache } from './cache/open-cache.ts';
@@ -41,12 +42,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const observe = createObserve<GatewayEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics)]);
   const health = createHealth();
   const tracing = await openTracing({
+    ...tracingOptions(config),
     service: 'gateway',
     instance,
     metrics,
-    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
-    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
 

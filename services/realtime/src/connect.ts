@@ -1,25 +1,39 @@
+/** The connections of the service to Postgres and NATS, and the descriptors that are left for clients. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { type Database, openDatabase } from '@tidemark/db';
-import { busOptions, databaseOptions } from '@tidemark/service';
+import { busOptions, type Descriptors, databaseOptions, type Metrics, openDescriptors } from '@tidemark/service';
 import type { Config } from './config.ts';
 import type { RealtimeEvent } from './events.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
 
-/** Connects to Postgres and NATS. Leaves no connection open where one of them fails. */
-export async function connect(
-  config: Config,
-  instance: string,
-  observe: (event: RealtimeEvent) => void,
-): Promise<{ database: Database; bus: Bus }> {
+export interface ConnectOptions {
+  readonly config: Config;
+  readonly instance: string;
+  readonly metrics: Metrics;
+  observe(event: RealtimeEvent): void;
+}
+
+export interface Connected {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly descriptors: Descriptors;
+}
+
+/** Leaves no connection open where one of them fails. */
+export async function connect({ config, instance, metrics, observe }: ConnectOptions): Promise<Connected> {
   const applicationName = `tidemark ${instance}`;
-  const database = await openDatabase({
-    ...databaseOptions(config),
-    applicationName,
-    settings: SESSION_SETTINGS,
-    observe,
-  });
+  const options = { ...databaseOptions(config), applicationName, settings: SESSION_SETTINGS, observe };
+  const database = await openDatabase(options);
   try {
-    return { database, bus: await connectBus({ ...busOptions(config, 'realtime'), name: instance, observe }) };
+    const bus = await connectBus({ ...busOptions(config, 'realtime'), name: instance, observe });
+    const descriptors = openDescriptors({
+      // The connections to Postgres and the replication connection of the relay.
+      own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + 1,
+      wanted: config.MAX_SOCKETS + config.MAX_EVENT_STREAMS,
+      metrics,
+      observe,
+    });
+    return { database, bus, descriptors };
   } catch (error) {
     await database.close();
     throw error;

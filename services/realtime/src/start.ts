@@ -15,13 +15,13 @@ import {
   instanceName,
   loadConfig,
   logReader,
-  openDescriptors,
   openTracing,
   type RunningService,
   registerTokenMetrics,
   sharedEventCounter,
   startTelemetry,
   tokenOptions,
+  tracingOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { configSchema } from './config.ts';
@@ -46,22 +46,13 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
   const metrics = createMetrics('realtime');
   const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);
   const health = createHealth();
-  const { database, bus } = await connect(config, instance, observe);
+  const { database, bus, descriptors } = await connect({ config, instance, metrics, observe });
   const tracing = await openTracing({
+    ...tracingOptions(config),
     service: 'realtime',
     instance,
     metrics,
-    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
-    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
     onError: (error) => observe({ type: 'tracing.failed', error }),
-  });
-  const descriptors = openDescriptors({
-    // The connections to Postgres and the replication connection of the relay.
-    own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + 1,
-    wanted: config.MAX_SOCKETS + config.MAX_EVENT_STREAMS,
-    metrics,
-    observe,
   });
   const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
   const admission = createAdmission(config, createLimiter(config, metrics), verifyToken);

@@ -1,4 +1,5 @@
-import { type TProperties, Type } from 'typebox';
+import { type Static, type TProperties, Type } from 'typebox';
+import type { TracingOptions } from './tracing.ts';
 
 /** The names are OpenTelemetry's. */
 export const tracingConfig = {
@@ -18,3 +19,13 @@ export const tracingConfig = {
     description: 'share of the traces that begin here and are recorded; one that is continued is recorded as it says',
   }),
 } satisfies TProperties;
+
+type TracingConfig = { readonly [K in keyof typeof tracingConfig]: Static<(typeof tracingConfig)[K]> };
+
+export function tracingOptions(config: TracingConfig): Pick<TracingOptions, 'endpoint' | 'headers' | 'sampleRatio'> {
+  return {
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+  };
+}
