@@ -17,7 +17,7 @@ begin
     end if;
   end loop;
   -- `tidemark` owns the schema and migrates it; the others are one service each.
-  foreach r in array array['tidemark', 'tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics'] loop
+  foreach r in array array['tidemark', 'tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics', 'tidemark_analyze'] loop
     if to_regrole(r) is null then
       execute format('create role %I', r);
       execute format('comment on role %I is %L', r, 'created by Tidemark');
@@ -33,8 +33,12 @@ alter role tidemark_gateway login noinherit;
 alter role tidemark_realtime login noinherit replication;
 alter role tidemark_batch login noinherit;
 alter role tidemark_metrics login inherit;
+-- Explains statements that operators send, as the API role of a token: it has no right of its own, and cannot write by default.
+alter role tidemark_analyze login noinherit;
+alter role tidemark_analyze set default_transaction_read_only = on;
+alter role tidemark_analyze connection limit 8;
 
-grant anon, authenticated, service_role, ops, tidemark_none to tidemark, tidemark_gateway, tidemark_realtime, tidemark_batch;
+grant anon, authenticated, service_role, ops, tidemark_none to tidemark, tidemark_gateway, tidemark_realtime, tidemark_batch, tidemark_analyze;
 grant pg_monitor to tidemark_metrics;
 
 do $$

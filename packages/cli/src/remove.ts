@@ -15,7 +15,7 @@ export interface RemoveOptions {
 }
 
 const SCHEMA = 'tidemark';
-const LOGINS = ['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics'];
+const LOGINS = ['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch', 'tidemark_metrics', 'tidemark_analyze'];
 const API_ROLES = ['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'];
 
 interface State extends Record<string, unknown> {

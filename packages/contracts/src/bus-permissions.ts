@@ -20,7 +20,12 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
   return {
     gateway: {
       publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), ...readChanges(subjects)],
-      subscribe: [subjects.allInspectionsOf('held'), subjects.allInspectionsOf('statements'), allReplies('gateway')],
+      subscribe: [
+        subjects.allInspectionsOf('held'),
+        subjects.allInspectionsOf('statements'),
+        subjects.allInspectionsOf('text'),
+        allReplies('gateway'),
+      ],
     },
     realtime: {
       publish: [

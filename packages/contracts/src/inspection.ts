@@ -68,6 +68,16 @@ export type RecordedStatement = Static<typeof RecordedStatement>;
 export const StatementsAnswer = Type.Object({ statements: Type.Array(RecordedStatement) });
 export type StatementsAnswer = Static<typeof StatementsAnswer>;
 
+export const StatementTextRequest = Type.Object({
+  token: OperatorToken,
+  id: Type.String({ pattern: '^[0-9a-f]{12}$', description: 'of StatementFigures' }),
+});
+export type StatementTextRequest = Static<typeof StatementTextRequest>;
+
+/** The whole text, as it was sent to Postgres: the metrics service explains it, and shows it to nobody. */
+export const StatementTextAnswer = Type.Object({ text: OrNull(Type.String()) });
+export type StatementTextAnswer = Static<typeof StatementTextAnswer>;
+
 export const LIVE_LIST_LIMIT = 500;
 
 export const LiveListRequest = Type.Object({

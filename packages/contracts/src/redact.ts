@@ -47,8 +47,26 @@ const TOKENS =
 
 /** Returns the statement without values and comments: pg_stat_statements keeps some, as in `alter role … password '…'`. */
 export function redactStatement(text: string): string {
+  return withoutValues(text.slice(0, MAX_STATEMENT_LENGTH));
+}
+
+/**
+ * Returns the whole statement without values, comments and the numbers of its parameters: equal for the text that was
+ * sent and the one that pg_stat_statements keeps of it, where each constant is a parameter.
+ */
+export function statementShape(text: string): string {
+  return (
+    withoutValues(text)
+      .replace(/\$\d+|\b(?:null|true|false)\b/gi, '?')
+      // The sign belongs to the constant: `-7` becomes `$1`.
+      .replace(/-\s*\?/g, '?')
+      .replace(/;$/, '')
+      .trimEnd()
+  );
+}
+
+function withoutValues(text: string): string {
   return text
-    .slice(0, MAX_STATEMENT_LENGTH)
     .replace(TOKENS, (token, _tag, quoted: string | undefined, word: string | undefined) => {
       if (quoted !== undefined || word !== undefined) return token;
       if (token.startsWith('--') || token.startsWith('/*')) return ' ';

@@ -88,6 +88,8 @@ export const StatementFigures = Type.Object({
   id: Type.String(),
   /** The text without constants, at most 500 characters. */
   text: Type.String(),
+  /** Hash of its shape (`statementShape`), which joins it with pg_stat_statements. Older instances do not send it. */
+  shape: Type.Optional(Type.String()),
   callsTotal: count,
   errorsTotal: count,
   slowTotal: count,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_STATEMENT_LENGTH, redactStatement, redactUrl } from '../src/redact.ts';
+import { MAX_STATEMENT_LENGTH, redactStatement, redactUrl, statementShape } from '../src/redact.ts';
 
 const TABLE: [text: string, shown: string][] = [
   ['select * from t1 where id = $1 and n2 = $22', 'select * from t1 where id = $1 and n2 = $22'],
@@ -19,6 +19,19 @@ const TABLE: [text: string, shown: string][] = [
 t.test('removes values and comments, keeps names and parameters', async (t) => {
   for (const [text, shown] of TABLE) t.equal(redactStatement(text), shown);
   t.ok(redactStatement(`select ${'x'.repeat(9_000)}`).length <= MAX_STATEMENT_LENGTH);
+});
+
+t.test('gives a text and the one that pg_stat_statements keeps of it one shape', async (t) => {
+  const kept = 'select $2, $3::text, a from "t" where b = $1 and c is null and d = $4 limit $5';
+  const sent = `select -7, null::text, a -- why
+    from "t" where b = $1 and c is null and d = true limit 10;`;
+  t.equal(statementShape(sent), statementShape(kept));
+  t.not(statementShape(sent), statementShape(kept.replace('"t"', '"u"')));
+  t.not(
+    statementShape(`select ${'x'.repeat(3_000)}1`),
+    statementShape(`select ${'x'.repeat(3_000)}2`),
+    'it is not cut',
+  );
 });
 
 t.test('never shows a text between quotes', async () => {

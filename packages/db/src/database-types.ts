@@ -82,6 +82,8 @@ export interface Database {
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
   /** The statements that took most time, merged over the pools; at most `max`, default 50. */
   statements(max?: number): StatementFigures[];
+  /** The text of a statement by its id in `statements`; undefined for one that is no longer known, or was cut. */
+  statementText(id: string): string | undefined;
   slow(): RecordedStatement[];
   recent(): RecordedStatement[];
   /** Switches the recording of statements off and on, to measure its cost. Pipelining verdicts stay as they are. */

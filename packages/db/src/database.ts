@@ -21,7 +21,7 @@ import { checkSchemaDrift } from './setup/schema-dump.ts';
 import { sizePools } from './setup/size-pools.ts';
 import { encodeStatement } from './sql/param.ts';
 import { StatementLog } from './statements/log.ts';
-import { statementFigures } from './statements/rows.ts';
+import { statementFigures, statementText } from './statements/rows.ts';
 import { openStreams } from './stream/streams.ts';
 import { RoleTimeouts } from './transactions/role-timeouts.ts';
 
@@ -226,6 +226,7 @@ function assemble(parts: Parts): Database {
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
     statements: (max = 50) => statementFigures(registries, max),
+    statementText: (id) => statementText(registries, id),
     slow: () => log.slow(),
     recent: () => log.recent(),
     recordStatements(on) {

@@ -29,7 +29,7 @@ t.test('postgresql.conf has the settings of the local Postgres, and no others', 
 
 t.test('pg_hba.conf lets in the logins of roles.sql and no others; both ask for passwords', async (t) => {
   const logins = [...read('roles.sql').matchAll(/^alter role (\w+) login/gm)].map(([, name]) => name as string);
-  t.equal(logins.length, 5);
+  t.equal(logins.length, 6);
   const entries = lines(read('pg_hba.conf')).map((line) => line.split(/\s+/));
   t.same(entries.map(([, , user]) => user).sort(), [...logins, 'tidemark_replicator'].sort());
   for (const [type, , , , method] of entries) t.same([type, method], ['hostssl', 'scram-sha-256']);

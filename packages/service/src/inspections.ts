@@ -1,6 +1,13 @@
 /** Answers the operators' requests on `inspect.…`, which the metrics service forwards. */
 import type { Bus } from '@tidemark/bus';
-import { type HeldAnswer, HeldRequest, type StatementsAnswer, StatementsRequest } from '@tidemark/contracts';
+import {
+  type HeldAnswer,
+  HeldRequest,
+  type StatementsAnswer,
+  StatementsRequest,
+  type StatementTextAnswer,
+  StatementTextRequest,
+} from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import { authErrors } from './errors.ts';
 import { isOperator } from './tokens/operator.ts';
@@ -9,7 +16,7 @@ import type { VerifiedToken, VerifyToken } from './tokens/verifier.ts';
 export interface InspectionsOptions {
   bus: Pick<Bus, 'answer' | 'subjects'>;
   instance: string;
-  db: Pick<Database, 'held' | 'slow' | 'recent'>;
+  db: Pick<Database, 'held' | 'slow' | 'recent' | 'statementText'>;
   verifyToken: VerifyToken;
 }
 
@@ -35,6 +42,14 @@ export function answerDatabaseInspections({ bus, instance, db, verifyToken }: In
         return { statements: statements.slice(0, limit) };
       },
       { schema: StatementsRequest, concurrency: CONCURRENCY },
+    ),
+    bus.answer(
+      bus.subjects.inspect('text', instance),
+      async ({ token, id }: StatementTextRequest): Promise<StatementTextAnswer> => {
+        await verifyOperator(verifyToken, token);
+        return { text: db.statementText(id) ?? null };
+      },
+      { schema: StatementTextRequest, concurrency: CONCURRENCY },
     ),
   ];
   return () => {

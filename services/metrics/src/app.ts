@@ -8,13 +8,13 @@ import {
   type Metrics,
   operatorCheck,
   registerCompression,
-  type VerifyTokenFrom,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { alertsRoute } from './routes/alerts.ts';
+import { analyzeRoute } from './routes/analyze.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { databaseRoute } from './routes/database.ts';
@@ -38,7 +38,6 @@ export interface AppDependencies extends RouteContext {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly limiter: Limiter;
-  readonly verifyToken: VerifyTokenFrom;
   readonly descriptors: Descriptors;
   readonly observe: (event: ServiceEvent) => void;
 }
@@ -52,6 +51,7 @@ const PERFORMANCE_ROUTES = [
   locksRoute,
   databaseRoute,
   queriesRoute,
+  analyzeRoute,
   statementsRoute,
   workersRoute,
   memoryRoute,

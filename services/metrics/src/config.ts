@@ -53,6 +53,15 @@ export const configSchema = Type.Object({
     minimum: 200,
     description: 'ms without reading after which a client of the event stream is disconnected',
   }),
+  METRICS_ANALYZE_URL: Type.String({
+    default: '',
+    description:
+      'the primary, as the login tidemark_analyze, which owns nothing and is no superuser: for queries/analyze; empty: it is off',
+  }),
+  METRICS_THRESHOLDS_FILE: Type.String({
+    default: '',
+    description: 'a JSON file with limits of the health rules (REFERENCE.md) that differ from their defaults',
+  }),
   METRICS_REPLICA_LAG_ALERT_MS: Type.Integer({
     default: 5_000,
     minimum: 100,

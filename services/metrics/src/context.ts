@@ -1,4 +1,6 @@
+import type { VerifyTokenFrom } from '@tidemark/service';
 import type { Alerts } from './alerts/alerts.ts';
+import type { Analyzer } from './analyze/analyzer.ts';
 import type { Collectors } from './collectors/collectors.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
@@ -14,4 +16,8 @@ export interface RouteContext {
   readonly broadcaster: Broadcaster;
   readonly bus: InspectBus;
   readonly alerts: Alerts;
+  /** Undefined: METRICS_ANALYZE_URL is not set. */
+  readonly analyzer: Analyzer | undefined;
+  /** Verifies the token in the body of queries/analyze. */
+  readonly verifyToken: VerifyTokenFrom;
 }

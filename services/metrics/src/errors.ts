@@ -56,6 +56,73 @@ export const errors = defineErrors('METRICS', {
     message: (p) => `there is no silence "${p.id}"`,
     hint: 'It may have ended; GET /api/v1/performance/alerts lists those that last.',
   }),
+  ANALYZE_OFF: row({
+    status: 503,
+    message: 'statements cannot be analysed: METRICS_ANALYZE_URL is not set',
+    hint: 'Set it to the URL of the primary with the login tidemark_analyze, which infra/postgres/roles.sql makes.',
+  }),
+  ANALYZE_BUSY: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `no analysis can begin: ${p.reason}`,
+    hint: 'Try again when it has ended; each takes at most 5 s.',
+    retryAfter: 2,
+  }),
+  ANALYZE_LOGIN: row({
+    status: 503,
+    message: 'the login of METRICS_ANALYZE_URL may do too much to run texts of others',
+    hint: 'Use the login tidemark_analyze of infra/postgres/roles.sql: no superuser, and without BYPASSRLS, CREATEROLE, CREATEDB and REPLICATION.',
+  }),
+  ANALYZE_ROLE: row<{ role: string }>({
+    status: 403,
+    message: (p) => `statements are not analysed as the role "${p.role}", which bypasses row-level security`,
+    hint: 'Send the token of another role in "as".',
+  }),
+  ANALYZE_STATEMENT: row({
+    status: 400,
+    message: 'send either "query" or "fingerprint"',
+    hint: '"fingerprint" is the id of a statement in GET /api/v1/performance/queries/stats.',
+  }),
+  ANALYZE_FINGERPRINT: row<{ id: string }>({
+    status: 404,
+    message: (p) => `no instance knows the whole text of the statement ${p.id}`,
+    hint: 'Instances keep the statements that they ran lately, up to 16 KB each: GET /api/v1/performance/queries/stats lists them.',
+  }),
+  ANALYZE_REFUSED: row<{ state: string; reason: string }>({
+    status: 400,
+    message: (p) => `Postgres refuses to plan it: ${p.reason} (${p.state})`,
+    hint: 'Send one SELECT (or VALUES, TABLE, WITH) that the role of "as", or your own, may run; values stand as $1, $2, ….',
+  }),
+  ANALYZE_VOLATILE: row<{ name: string }>({
+    status: 400,
+    message: (p) => `the statement calls the volatile function ${p.name}`,
+    hint: 'A function that may act is not analysed. Leave it out, or analyse the statement inside it.',
+  }),
+  ANALYZE_WRITES: row<{ relation: string }>({
+    status: 400,
+    message: (p) => `the statement writes or locks rows of ${p.relation}`,
+    hint: 'Analyse the SELECT that finds the rows. Writes of our services are analysed by their fingerprint, without running them.',
+  }),
+  ANALYZE_FOREIGN: row({
+    status: 400,
+    message: 'only statements that our services ran are run and measured',
+    hint: 'Send "fingerprint" in place of "query", or leave "run" out: the plan alone needs no run.',
+  }),
+  ANALYZE_POLICY: row<{ reason: string }>({
+    status: 403,
+    message: (p) => `the statement is not run: ${p.reason}`,
+    hint: 'Counts and times would tell about rows that the caller may not see. Leave "run" out, or name in "as" a role without policies there.',
+  }),
+  ANALYZE_PARAMS: row<{ given: number; wanted: readonly string[] }>({
+    status: 400,
+    message: (p) =>
+      `the statement has ${p.wanted.length} parameters (${p.wanted.join(', ')}), and "params" has ${p.given}`,
+    hint: 'Send each value as text, or null.',
+  }),
+  THRESHOLDS: row<{ path: string; reason: string }>({
+    status: 500,
+    message: (p) => `METRICS_THRESHOLDS_FILE=${p.path} cannot be used: ${p.reason}`,
+    hint: 'It is a JSON object such as {"poolWaitMs": 200}; REFERENCE.md lists the names. Empty: the defaults.',
+  }),
   CANNOT_LISTEN: row<{ host: string; port: number; reason: string }>({
     status: 500,
     message: (p) => `cannot listen on ${p.host}:${p.port}: ${p.reason}`,

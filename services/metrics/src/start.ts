@@ -1,6 +1,7 @@
 import { connectBus } from '@tidemark/bus';
 import {
   busOptions,
+  commaSeparated,
   createHealth,
   createLimiter,
   createLogger,
@@ -20,6 +21,7 @@ import {
   tokenOptions,
 } from '@tidemark/service';
 import { checkAlertUrls } from './alerts/start-alerts.ts';
+import { createAnalyzer } from './analyze/analyzer.ts';
 import { buildApp } from './app.ts';
 import { connectPostgres, type PostgresConnection } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
@@ -59,19 +61,24 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   });
   const bus = await connectBus({ ...busOptions(config, 'metrics'), name: instance, observe });
   let postgres: PostgresConnection | undefined;
+  const { METRICS_ANALYZE_URL: analyzeUrl } = config;
+  const analyzer = analyzeUrl === '' ? undefined : createAnalyzer(analyzeUrl, `tidemark/${instance}`);
   let running: RunningMonitor | undefined;
   const disconnect = async () => {
-    await postgres?.close();
+    await Promise.all([postgres?.close(), analyzer?.close()]);
     await bus.close();
   };
   try {
-    postgres = await connectPostgres({
-      primaryUrl: config.DATABASE_URL,
-      applicationName: `tidemark/${instance}`,
-      settings: SESSION_SETTINGS,
-      pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
-      observe,
-    });
+    postgres = await connectPostgres(
+      {
+        primaryUrl: config.DATABASE_URL,
+        applicationName: `tidemark/${instance}`,
+        settings: SESSION_SETTINGS,
+        pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
+        observe,
+      },
+      commaSeparated(config.DATABASE_REPLICA_URLS),
+    );
     running = startMonitor({ config, bus, instance, postgres, broadcaster, observe });
     const { monitor, registry, history, collectors, alerts } = running;
     registerMetrics(metrics, { registry, history, broadcaster, alerts });
@@ -83,8 +90,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       observe,
     });
     const verifyToken = limiter.limitBadTokens(verifier);
-    const context = { config, monitor, history, collectors, broadcaster, bus, alerts };
-    const app = buildApp({ ...context, logger, health, metrics, limiter, verifyToken, descriptors, observe });
+    const context = { config, monitor, history, collectors, broadcaster, bus, alerts, analyzer, verifyToken };
+    const app = buildApp({ ...context, logger, health, metrics, limiter, descriptors, observe });
     // There is no check of Postgres: to report that Postgres is down, the service must stay ready.
     health.add('nats', () => bus.problem());
     health.add('tokens', () => verifier.problem());

@@ -1,5 +1,5 @@
 /** Compares REFERENCE.md with the code, in both directions. `UPDATE=1` writes their tables. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createMetrics } from '@tidemark/service';
 import t, { type Test } from 'tap';
 import type { Alerts } from '../src/alerts/alerts.ts';
@@ -8,6 +8,7 @@ import { errors } from '../src/errors.ts';
 import type { HealthAnswer } from '../src/health/answer.ts';
 import { CAUSES } from '../src/health/causes.ts';
 import { RULES } from '../src/health/rule-names.ts';
+import { Thresholds } from '../src/health/thresholds.ts';
 import { createHistory } from '../src/history/history.ts';
 import { SERIES } from '../src/history/samples.ts';
 import { createRegistry } from '../src/instances/registry.ts';
@@ -46,6 +47,27 @@ t.test('REFERENCE.md lists every rule with what it finds and explains', async (t
       .map((name) => `\`${name}\``);
   const rows = Object.entries(RULES).map(([rule, found]) => [`\`${rule}\``, found, explained(rule).join(', ') || '–']);
   checkTable(t, 'REFERENCE.md', 'Findings', ['rule', 'found when', 'explains'], rows);
+});
+
+t.test('every rule has a runbook, and every runbook a rule', async (t) => {
+  const folder = new URL('../../../infra/runbooks/', import.meta.url);
+  t.same(
+    readdirSync(folder).sort(),
+    Object.keys(RULES)
+      .map((rule) => `${rule}.md`)
+      .sort(),
+  );
+  for (const rule of Object.keys(RULES)) {
+    t.match(readFileSync(new URL(`${rule}.md`, folder), 'utf8'), new RegExp(`^# ${rule}\\n[^]*## Look\\n[^]*## Do\\n`));
+  }
+});
+
+t.test('REFERENCE.md lists every threshold with its default', async (t) => {
+  const rows = Object.entries(Thresholds.properties).map(([name, property]) => {
+    const { default: value, description = '–' } = property as { default?: number; description?: string };
+    return [`\`${name}\``, `\`${value}\``, description];
+  });
+  checkTable(t, 'REFERENCE.md', 'Thresholds', ['name', 'default', 'limit'], rows);
 });
 
 t.test('REFERENCE.md lists every series with its unit', async (t) => {

@@ -9,7 +9,7 @@ import { identifier, literal, runScript } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { infraScript } from '../infra.ts';
 import { scramVerifier } from './scram.ts';
-import { readOrMake } from './secret-file.ts';
+import { readOrMake, writeWhole } from './secret-file.ts';
 
 const OWNER = 'tidemark';
 const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
@@ -18,12 +18,15 @@ const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
   batch: 'tidemark_batch',
   metrics: 'tidemark_metrics',
 };
+/** Explains statements for the metrics service. */
+const ANALYZER = 'tidemark_analyze';
 const PASSWORDS_FILE = 'postgres-roles.json';
 const PASSWORD_BYTES = 24;
 
 export interface LocalRoles {
   owner(url: string): string;
   service(service: ServiceName, url: string): string;
+  analyzer(url: string): string;
 }
 
 /** In a database of an earlier release the superuser owned everything; this role becomes the owner. */
@@ -48,18 +51,23 @@ export async function prepareLocalRoles(superuserUrl: string, home: string): Pro
   return {
     owner: (url) => as(OWNER, url),
     service: (service, url) => as(SERVICE_LOGINS[service], url),
+    analyzer: (url) => as(ANALYZER, url),
   };
 }
 
 async function readPasswords(home: string): Promise<Record<string, string>> {
-  const names = [OWNER, ...Object.values(SERVICE_LOGINS)];
+  const names = [OWNER, ...Object.values(SERVICE_LOGINS), ANALYZER];
   const path = join(home, PASSWORDS_FILE);
-  const text = await readOrMake(path, async () => {
-    const made = names.map((name) => [name, randomBytes(PASSWORD_BYTES).toString('hex')]);
-    return `${JSON.stringify(Object.fromEntries(made), null, 2)}\n`;
-  });
+  const make = () => randomBytes(PASSWORD_BYTES).toString('hex');
+  const textOf = (passwords: object) => `${JSON.stringify(passwords, null, 2)}\n`;
+  const text = await readOrMake(path, async () => textOf(Object.fromEntries(names.map((name) => [name, make()]))));
   try {
     const passwords = JSON.parse(text) as Record<string, unknown>;
+    // A home of an earlier release has no password for this login.
+    if (passwords[ANALYZER] === undefined) {
+      passwords[ANALYZER] = make();
+      await writeWhole(path, textOf(passwords));
+    }
     for (const name of names) {
       if (typeof passwords[name] !== 'string' || passwords[name] === '') throw new TypeError(`it has no "${name}"`);
     }

@@ -12,6 +12,8 @@ export interface Addresses {
   owner: string;
   replicas: readonly string[];
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
+  /** The login that explains statements; empty with your own Postgres, where METRICS_ANALYZE_URL names it. */
+  analyzeUrl: string;
   nats: (service: ServiceName) => string;
   /** The address without user and password. */
   natsShown: string;
@@ -68,12 +70,13 @@ async function databases(
   const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
     const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
-    return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own };
+    return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own, analyzeUrl: '' };
   }
   const { primary, replicas } = stack as Stack;
   const roles: LocalRoles = await prepareLocalRoles(primary.url, home);
   return {
     owner: roles.owner(primary.url),
+    analyzeUrl: roles.analyzer(primary.url),
     replicas: replicas.map(({ url }) => roles.owner(url)),
     databaseOf: (service) => ({
       DATABASE_URL: roles.service(service, primary.url),

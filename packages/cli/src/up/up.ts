@@ -111,7 +111,10 @@ async function startAll(
   const behind = await settleAll([
     ...instances('realtime', behindGateway),
     ...instances('batch'),
-    ...instances('metrics', behindGateway),
+    ...instances('metrics', {
+      ...behindGateway,
+      METRICS_ANALYZE_URL: settings.env.METRICS_ANALYZE_URL || addresses.analyzeUrl,
+    }),
   ]);
   const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
   const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };

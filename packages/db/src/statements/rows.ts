@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { redactStatement, type StatementFigures } from '@tidemark/contracts';
+import { redactStatement, type StatementFigures, statementShape } from '@tidemark/contracts';
 import { LRUCache } from 'lru-cache';
+import { statementHash } from './hash.ts';
 import type { StatementStatsRegistry } from './registry.ts';
 import { mergedQuantiles } from './sketch.ts';
 import type { StatementStats } from './stats.ts';
@@ -53,16 +53,25 @@ export function statementFigures(registries: readonly StatementStatsRegistry[], 
     });
 }
 
+/** Looks through all texts, about 1 ms for 800: for operators. */
+export function statementText(registries: readonly StatementStatsRegistry[], id: string): string | undefined {
+  for (const registry of registries) {
+    for (const { text, isWhole } of registry.all()) if (isWhole && statementHash(text) === id) return text;
+  }
+  return undefined;
+}
+
 const MAX_NAMES = 500;
-const names = new LRUCache<string, { id: string; text: string }>({ max: MAX_NAMES });
+type Name = Pick<StatementFigures, 'id' | 'text' | 'shape'>;
+const names = new LRUCache<string, Name>({ max: MAX_NAMES });
 /** Longer texts are named anew each time: 500 of this length take 4 MB. */
 const MAX_NAMED_LENGTH = 4_096;
 
-function named(text: string): { id: string; text: string } {
+function named(text: string): Name {
   let name = names.get(text);
   if (name === undefined) {
-    const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    name = { id, text: redactStatement(text).slice(0, MAX_TEXT_LENGTH) };
+    const shape = statementHash(statementShape(text));
+    name = { id: statementHash(text), text: redactStatement(text).slice(0, MAX_TEXT_LENGTH), shape };
     if (text.length <= MAX_NAMED_LENGTH) names.set(text, name);
   }
   return name;

@@ -52,7 +52,8 @@ export class StatementStats {
   /** Times on a pipeline, from the answer before: at most two statements run there, so they are nearer to its own time. */
   readonly pipelined = new SlidingSketch();
   readonly #context: StatsContext;
-  readonly #mayBePipelined: boolean;
+  /** False: the text was cut, so it is neither pipelined nor explained. */
+  readonly isWhole: boolean;
   #isPipelined = false;
   #shares = false;
   #cutOffs = 0;
@@ -61,9 +62,9 @@ export class StatementStats {
   #penaltyUntil = 0;
   #penaltyMs = MIN_PENALTY_MS;
 
-  constructor(text: string, context: StatsContext, mayBePipelined = true) {
+  constructor(text: string, context: StatsContext, isWhole = true) {
     this.text = text;
-    this.#mayBePipelined = mayBePipelined;
+    this.isWhole = isWhole;
     this.#context = context;
   }
 
@@ -107,7 +108,7 @@ export class StatementStats {
    * best times alone decide: on a busy server the upper percentiles say more about the load.
    */
   isPipelined(now: number): boolean {
-    if (!this.#mayBePipelined || now < this.#penaltyUntil) return false;
+    if (!this.isWhole || now < this.#penaltyUntil) return false;
     if (--this.#verdictIn > 0) return this.#isPipelined;
     this.#verdictIn = VERDICT_EVERY;
     if (this.pipelined.count >= MIN_SAMPLES) {

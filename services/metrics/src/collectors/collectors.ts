@@ -9,8 +9,8 @@ import type { PostgresConnection } from './postgres-connection.ts';
 import { indexes } from './postgres-indexes.ts';
 import { replication } from './postgres-replication.ts';
 import { size } from './postgres-size.ts';
-import { statements } from './postgres-statements.ts';
 import { tables } from './postgres-tables.ts';
+import { statements } from './statements/collector.ts';
 
 type ValueOf<C> = C extends Collector<infer T> ? T : never;
 
@@ -23,7 +23,7 @@ export function startCollectors(postgres: PostgresConnection, bus: Bus, observe:
     size: startCollector(size(postgres), observe, slow),
     tables: startCollector(tables(postgres), observe, slow),
     indexes: startCollector(indexes(postgres), observe, slow),
-    statements: startCollector(statements(postgres, observe), observe, slow),
+    statements: startCollector(statements(postgres, observe, postgres.replicas), observe, slow),
     nats: startCollector(nats(bus), observe),
     jobs: startCollector(jobs(postgres), observe),
     finishedJobs: startCollector(finishedJobs(postgres), observe, slow),

@@ -14,10 +14,32 @@ export interface Activity {
   commitsPerSecond: number | undefined;
   walBytesPerSecond: number | undefined;
   oldestTransaction: OldestTransaction | null;
+  /** Those with most connections; the pools of one of our instances count together. */
+  applications: Application[];
+  /** The statements that have run for longest, at most five. */
+  running: RunningStatement[];
   locks: LockRoot[];
 }
+export interface Application {
+  application: string;
+  connections: number;
+  idle: number;
+}
+
+export interface RunningStatement {
+  pid: number;
+  application: string;
+  user: string | null;
+  client: string | null;
+  backendStart: string;
+  seconds: number;
+  /** It waits for a lock: the holder is the culprit. */
+  waits: boolean;
+  /** Without literals. */
+  statement: string;
+}
 type Totals = { at: number; commits: number; walBytes: number };
-type ActivityRow = Pick<Activity, 'version' | 'walLsn'> & Activity['connections'] & Totals;
+type ActivityRow = Pick<Activity, 'version' | 'walLsn' | 'applications' | 'running'> & Activity['connections'] & Totals;
 type OldestTransaction = NonNullable<NonNullable<HealthAnswer['activity']>['oldestTransaction']> & {
   /** Text of Postgres: it tells two processes with one pid apart. */
   backendStart: string;
@@ -33,6 +55,18 @@ select current_setting('server_version') as version,
   (extract(epoch from clock_timestamp()) * 1000)::float8 as at,
   current_setting('max_connections')::int as max,
   (select xact_commit::float8 from pg_stat_database where datname = current_database()) as commits,
+  (select coalesce(json_agg(a), '[]') from (
+    select regexp_replace(application_name, '^(tidemark[ /][^/]+)/.*$', '\\1') as application, count(*)::int as connections,
+      count(*) filter (where state = 'idle')::int as idle
+    from pg_stat_activity where backend_type = 'client backend' group by 1 order by 2 desc limit 5) a) as applications,
+  (select coalesce(json_agg(r), '[]') from (
+    select pid, application_name as application, usename::text as "user", host(client_addr) as client,
+      to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as "backendStart",
+      extract(epoch from clock_timestamp() - query_start)::float8 as seconds, wait_event_type is not distinct from 'Lock' as waits,
+      left(query, 300) as statement
+    from pg_stat_activity where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()
+      and query_start < clock_timestamp() - interval '2 s'
+    order by query_start limit 5) r) as running,
   count(*)::int as total,
   count(*) filter (where state = 'active')::int as active,
   count(*) filter (where state like 'idle in transaction%')::int as "idleInTransaction",
@@ -57,7 +91,7 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
       const pool = postgres.admin();
       const [row] = await pool.query<ActivityRow>(ACTIVITY, [], options);
       const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
-      const { version, walLsn, at, commits, walBytes, ...connections } = row as ActivityRow;
+      const { version, walLsn, at, commits, walBytes, applications, running, ...connections } = row as ActivityRow;
       // Reading the locks stops the lock manager for a moment, so it is done only while a session waits.
       const locks = connections.waitingForLock > 0 ? await readLocks(pool, options) : [];
       const seconds = before && (at - before.at) / 1_000;
@@ -74,6 +108,8 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
         walBytesPerSecond,
         oldestTransaction: oldest ? { ...oldest, statement: redactStatement(oldest.statement) } : null,
         locks,
+        applications,
+        running: running.map((one) => ({ ...one, statement: redactStatement(one.statement) })),
       };
     },
   };

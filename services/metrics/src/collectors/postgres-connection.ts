@@ -1,6 +1,6 @@
 /** This service reports that Postgres is down, so it starts without Postgres and retries. */
 import type { PoolStats } from '@tidemark/contracts';
-import { type Database, type DatabaseOptions, openDatabase, type Pool } from '@tidemark/db';
+import { type Database, type DatabaseOptions, openDatabase, openPool, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 
 const RETRY_MS = 2_000;
@@ -17,11 +17,19 @@ export async function majorVersion(pool: Pool, options: Parameters<Pool['query']
 
 export interface PostgresConnection {
   admin(): Pool;
+  /** One connection to each replica, for statistics. */
+  replicas: readonly Pool[];
   poolStats(): PoolStats[];
   close(): Promise<void>;
 }
 
-export async function connectPostgres(options: DatabaseOptions): Promise<PostgresConnection> {
+/** A replica is not part of the database that this service reads from, which would poll it four times a second. */
+const REPLICA_POOL = { min: 1, max: 1, waitingLimit: 8, lifetimeMs: Number.MAX_SAFE_INTEGER };
+
+export async function connectPostgres(
+  options: DatabaseOptions,
+  replicaUrls: readonly string[],
+): Promise<PostgresConnection> {
   let database: Database | undefined;
   let problem: Error | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -42,8 +50,13 @@ export async function connectPostgres(options: DatabaseOptions): Promise<Postgre
     opening = open();
   }
   await opening;
+  const { applicationName, settings = {}, observe = () => undefined } = options;
+  const replicas = replicaUrls.map((url, index) =>
+    openPool({ url, name: `replica${index + 1}`, applicationName, settings, options: REPLICA_POOL, observe }),
+  );
 
   return {
+    replicas,
     admin() {
       if (database) return database.pools.admin;
       const { message = 'Postgres has not answered yet' } = problem ?? {};
@@ -54,7 +67,7 @@ export async function connectPostgres(options: DatabaseOptions): Promise<Postgre
       closed = true;
       clearTimeout(timer);
       await opening;
-      await database?.close();
+      await Promise.all([database?.close(), ...replicas.map((replica) => replica.close())]);
     },
   };
 }

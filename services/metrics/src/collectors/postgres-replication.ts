@@ -1,12 +1,20 @@
 import type { PerformanceHealth } from '@tidemark/contracts';
+import type { Pool } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { createLagEstimator } from './replica-lag.ts';
 
 export interface Replication {
   replicas: PerformanceHealth['postgres']['replication'];
-  slots: PerformanceHealth['postgres']['slots'];
+  slots: SlotState[];
+  /** Names of replicas whose replay is paused. */
+  paused: string[];
 }
+
+export type SlotState = PerformanceHealth['postgres']['slots'][number] & {
+  /** Bytes of WAL that may still be written before the slot loses WAL; null without max_slot_wal_keep_size. */
+  safeBytes: number | null;
+};
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
@@ -24,12 +32,34 @@ from pg_stat_replication r
 where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
 order by 1 limit ${MAX_ROWS}`;
 
+const PAUSED = `
+select pg_is_in_recovery() and pg_is_wal_replay_paused() as paused, 
+  coalesce((select nullif(slot_name, '') from pg_stat_wal_receiver), nullif(current_setting('cluster_name'), '')) as name`;
+const REPLICA_WAIT_MS = 500;
+
 const SLOTS = `
 select slot_name as name, slot_type as kind, active, wal_status as "walStatus",
-  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as "retainedBytes"
+  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as "retainedBytes",
+  safe_wal_size::float8 as "safeBytes"
 from pg_replication_slots
 where database is null or database = current_database()
 order by 1 limit ${MAX_ROWS}`;
+
+/** A replica that does not answer is not known to be paused: the primary tells whether it is connected. */
+async function pausedReplicas(replicas: readonly Pool[], options: Parameters<Pool['query']>[2]): Promise<string[]> {
+  const answers = await Promise.allSettled(
+    replicas.map((replica) =>
+      replica.query<{ paused: boolean; name: string }>(PAUSED, [], {
+        ...options,
+        acquireTimeoutMs: REPLICA_WAIT_MS,
+        timeoutMs: REPLICA_WAIT_MS,
+      }),
+    ),
+  );
+  return answers.flatMap((answer, index) =>
+    answer.status === 'fulfilled' && answer.value[0]?.paused ? [answer.value[0].name || `replica${index + 1}`] : [],
+  );
+}
 
 export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
   const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
@@ -44,7 +74,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
       const now = Date.now();
       const primary = standbys[0]?.primary_position as number | undefined;
       if (primary !== undefined) estimator.record(primary, now);
-      const slots = await pool.query<Replication['slots'][number]>(SLOTS, [], options);
+      const slots = await pool.query<SlotState>(SLOTS, [], options);
       return {
         replicas: standbys.map((row) => ({
           name: row.name,
@@ -54,6 +84,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
           lagMs: row.replay_position === null ? null : estimator.lagMs(row.replay_position, row.reported_ms, now),
         })),
         slots: [...slots],
+        paused: await pausedReplicas(postgres.replicas, options),
       };
     },
   };

@@ -18,6 +18,9 @@ interface Cause {
 const sameInstance = (cause: DatedFinding, { subject, affects = [] }: DatedFinding) =>
   (cause.affects ?? []).some((instance) => subject === instance || affects.includes(instance));
 
+/** The relay reads the slot of its name (RELAY_SLOT), which begins with that of the system unless it is set. */
+const isRelays = (rule: RuleName, subject: string) => !rule.startsWith('slot.') || subject.startsWith('tidemark');
+
 /** All rules whose name begins with `part` and a dot. */
 const all = (part: string) => (Object.keys(RULES) as RuleName[]).filter((name) => name.startsWith(`${part}.`));
 
@@ -50,22 +53,47 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     rule: 'instance.lost',
-    explains: ['service.absent', 'relay.none'],
-    when: (cause, { rule, subject }) => cause.subject.startsWith(rule === 'relay.none' ? 'realtime/' : `${subject}/`),
+    explains: ['service.absent', 'relay.none', 'slot.unread'],
+    when: (cause, { rule, subject }) =>
+      rule === 'service.absent'
+        ? cause.subject.startsWith(`${subject}/`)
+        : cause.subject.startsWith('realtime/') && isRelays(rule, subject),
   },
-  { rule: 'service.absent', explains: ['relay.none'], when: ({ subject }) => subject === 'realtime' },
+  {
+    rule: 'service.absent',
+    explains: ['relay.none', 'slot.unread'],
+    when: (cause, { rule, subject }) => cause.subject === 'realtime' && isRelays(rule, subject),
+  },
   {
     rule: 'lock.blocker',
     explains: [...all('pool'), ...all('requests'), ...all('jobs'), 'instance.not_ready', 'transaction.old'],
     when: sameInstance,
   },
   { rule: 'postgres.connections', explains: ['pool.refuses', 'instance.not_ready', 'replica.unhealthy'] },
+  {
+    rule: 'replica.disconnected',
+    explains: ['replica.lag', 'replica.unhealthy', 'slot.retains'],
+  },
+  { rule: 'replica.paused', explains: ['replica.lag', 'replica.unhealthy', 'slot.retains'] },
+  {
+    rule: 'relay.none',
+    explains: ['slot.unread', 'slot.retains'],
+    when: (_cause, { rule, subject }) => isRelays(rule, subject),
+  },
+  { rule: 'slot.unread', explains: ['slot.retains'], when: (cause, { subject }) => cause.subject === subject },
   { rule: 'replica.lag', explains: ['replica.unhealthy', 'slot.retains'] },
-  { rule: 'pool.leaks', explains: [...all('pool'), 'requests.errors'], when: sameInstance },
-  { rule: 'pool.refuses', explains: ['requests.errors'], when: sameInstance },
+  { rule: 'pool.leaks', explains: [...all('pool'), ...all('requests')], when: sameInstance },
+  { rule: 'requests.errors', explains: ['requests.failing'], when: sameInstance },
+  { rule: 'pool.exhausted', explains: ['pool.slow', ...all('requests')], when: sameInstance },
+  { rule: 'pool.refuses', explains: [...all('requests'), 'pool.slow'], when: sameInstance },
+  {
+    rule: 'heap.full',
+    explains: ['instance.loop_blocked'],
+    when: ({ subject }, consequence) => consequence.subject === subject,
+  },
   {
     rule: 'instance.loop_blocked',
-    explains: [...all('pool'), 'requests.errors'],
+    explains: [...all('pool'), ...all('requests')],
     when: ({ subject }, { affects = [] }) => affects.includes(subject),
   },
 ];

@@ -4,6 +4,7 @@ import type { HealthAnswer } from './answer.ts';
 import { type DatedFinding, type Finding, statusOf } from './finding.ts';
 import { problemsOf } from './problems.ts';
 import { deliveryRules } from './rules/deliveries.ts';
+import { heapRules } from './rules/heap.ts';
 import { instanceRules } from './rules/instances.ts';
 import { replicationRules } from './rules/replication.ts';
 import { sessionRules } from './rules/sessions.ts';
@@ -18,6 +19,7 @@ export function findingsOf(state: SystemState): Finding[] {
     ...sessionRules(state),
     ...replicationRules(state),
     ...instanceRules(state),
+    ...heapRules(state),
     ...trafficRules(state),
     ...deliveryRules(state),
   ];
@@ -83,7 +85,16 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
   const { activity, replication, size } = collected;
   const connections = activity?.connections;
   return {
-    ...partStatus(findings, 'postgres.', 'collector.fails postgres', 'replica.', 'slot.', 'lock.', 'transaction.'),
+    ...partStatus(
+      findings,
+      'postgres.',
+      'collector.fails postgres',
+      'replica.',
+      'slot.',
+      'lock.',
+      'transaction.',
+      'statement.',
+    ),
     version: activity?.version ?? null,
     walLsn: activity?.walLsn ?? null,
     connections: connections
@@ -95,7 +106,7 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
         }
       : null,
     replication: replication?.replicas ?? [],
-    slots: replication?.slots ?? [],
+    slots: (replication?.slots ?? []).map(({ safeBytes: _safe, ...slot }) => slot),
     databaseBytes: size?.databaseBytes ?? null,
   };
 }

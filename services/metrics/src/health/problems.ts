@@ -25,6 +25,7 @@ export const Problem = Type.Object({
   unit: Type.Union([Type.String(), Type.Null()], { description: 'ms, bytes, ratio, count or per second' }),
   affects: Type.Array(Type.String(), { description: '<service>/<instance>: those that suffer from it' }),
   do: Type.Array(Remedy),
+  runbook: Type.String({ description: 'the file in the repository that says what to look at and what to do' }),
 });
 export type Problem = Static<typeof Problem>;
 
@@ -61,5 +62,6 @@ function problemOf(finding: DatedFinding, root: string | null): Problem {
     unit: finding.unit ?? null,
     affects: [...(finding.affects ?? [])],
     do: [...(finding.remedies ?? [])],
+    runbook: `infra/runbooks/${rule}.md`,
   };
 }

@@ -1,7 +1,9 @@
 import type { DeliveryHealth } from '../alerts/alerts.ts';
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
+import type { History } from '../history/history.ts';
 import type { Instance } from '../instances/registry.ts';
+import type { Thresholds } from './thresholds.ts';
 
 export interface Limits {
   expected: readonly string[];
@@ -20,6 +22,9 @@ export interface SystemState {
   limits: Limits;
   /** Absent where nobody is notified. */
   deliveries?: DeliveryHealth;
+  thresholds: Thresholds;
+  /** Undefined: rules that need it find nothing. */
+  history?: Pick<History, 'read'>;
 }
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;

@@ -7,6 +7,7 @@ import type { HealthAnswer } from '../health/answer.ts';
 import { composeHealth, findingsOf } from '../health/compose.ts';
 import { createDebouncer } from '../health/finding.ts';
 import type { Limits, SystemState } from '../health/system-state.ts';
+import { DEFAULT_THRESHOLDS, type Thresholds } from '../health/thresholds.ts';
 import type { History } from '../history/history.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
@@ -17,6 +18,7 @@ export interface MonitorOptions {
   collectors: { values(): Collected; states(): CollectorState[] };
   limits: Limits;
   deliveries?: () => DeliveryHealth;
+  thresholds?: Thresholds;
   observe: (event: MetricsEvent) => void;
 }
 
@@ -27,7 +29,7 @@ export interface Monitor {
 }
 
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { registry, history, collectors, limits, deliveries, observe } = options;
+  const { registry, history, collectors, limits, thresholds = DEFAULT_THRESHOLDS, deliveries, observe } = options;
   const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
@@ -64,6 +66,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
         collectors: collectors.states(),
         limits,
         ...(deliveries && { deliveries: deliveries() }),
+        thresholds,
+        history,
       };
       const next = composeHealth(state, debouncer.update(findingsOf(state), now), samples);
       if (answer && answer.status !== next.status) {

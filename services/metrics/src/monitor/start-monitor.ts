@@ -7,6 +7,7 @@ import { type Collectors, startCollectors } from '../collectors/collectors.ts';
 import type { PostgresConnection } from '../collectors/postgres-connection.ts';
 import type { Config } from '../config.ts';
 import type { ServiceEvent } from '../events.ts';
+import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
 import { createRegistry, type Registry } from '../instances/registry.ts';
 import type { Broadcaster } from '../stream/broadcaster.ts';
@@ -49,7 +50,8 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
   };
   const alerts = startAlerts({ config, bus, instance, postgres, registry, observe });
   const deliveries = () => alerts.health();
-  const monitor = createMonitor({ registry, history, collectors, limits, deliveries, observe });
+  const thresholds = loadThresholds(config.METRICS_THRESHOLDS_FILE);
+  const monitor = createMonitor({ registry, history, collectors, limits, thresholds, deliveries, observe });
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => monitor.record(telemetry, Date.now()),

@@ -9,6 +9,7 @@ const stack = await startTemporaryStack({
   replica: false,
   postgresSettings: { max_connections: 24, max_wal_senders: 2 },
 });
+t.teardown(() => stack.stop());
 const primaryUrl = stack.primary.url;
 await migrate(primaryUrl);
 const metrics = await useMetrics(
@@ -16,7 +17,6 @@ const metrics = await useMetrics(
   { primaryUrl, natsUrl: stack.nats.url, natsPrefix: 'wait' },
   { METRICS_EXPECT: 'none' },
 );
-t.teardown(() => stack.stop());
 type Collector = { name: string; error: string | null; collectedAt: number | null; runsTotal: number };
 const collector = async (name: string) =>
   (await metrics.health()).collectors.find((one) => one.name === name) as Collector;

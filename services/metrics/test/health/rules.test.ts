@@ -3,6 +3,7 @@ import t from 'tap';
 import { findingsOf } from '../../src/health/compose.ts';
 import { createDebouncer, type Finding, statusOf } from '../../src/health/finding.ts';
 import type { SystemState } from '../../src/health/system-state.ts';
+import { DEFAULT_THRESHOLDS } from '../../src/health/thresholds.ts';
 import { ratesBetween } from '../../src/instances/rates.ts';
 import { http, pool, telemetry } from '../telemetry-example.ts';
 
@@ -22,7 +23,16 @@ function instance(after: Telemetry, before?: Telemetry) {
 
 function system(changes: Partial<SystemState>): SystemState {
   const live = [instance(telemetry())];
-  return { now: NOW, live, lost: [], collected: {}, collectors: [], limits: LIMITS, ...changes };
+  return {
+    now: NOW,
+    live,
+    lost: [],
+    collected: {},
+    collectors: [],
+    limits: LIMITS,
+    thresholds: DEFAULT_THRESHOLDS,
+    ...changes,
+  };
 }
 
 const collector = (name: string, error: string | null) => ({
@@ -39,7 +49,51 @@ const collector = (name: string, error: string | null) => ({
 
 const replication = (lagMs: number, walStatus = 'reserved', retainedBytes = 0) => ({
   replicas: [{ name: 'r1', state: 'streaming', replayLsn: '0/0', lagBytes: 10, lagMs }],
-  slots: [{ name: 's1', kind: 'physical', active: false, retainedBytes, walStatus }],
+  slots: [{ name: 's1', kind: 'physical', active: true, retainedBytes, walStatus, safeBytes: null }],
+  paused: [],
+});
+const slot = (changes: object) => ({
+  ...replication(0),
+  slots: [
+    {
+      name: 's1',
+      kind: 'logical',
+      active: true,
+      retainedBytes: 1e6,
+      walStatus: 'reserved',
+      safeBytes: 1e9,
+      ...changes,
+    },
+  ],
+});
+const activity = (changes: object) => ({
+  activity: {
+    version: '18.1',
+    walLsn: '0/0',
+    connections: { total: 20, active: 1, idleInTransaction: 0, waitingForLock: 0, max: 100 },
+    commitsPerSecond: 1,
+    walBytesPerSecond: 1e6,
+    oldestTransaction: null,
+    locks: [],
+    applications: [{ application: 'tidemark/gateway-1', connections: 15, idle: 15 }],
+    running: [],
+    ...changes,
+  },
+});
+const running = (changes: object) => ({
+  running: [
+    {
+      pid: 7,
+      application: 'psql',
+      user: 'ann',
+      client: '10.0.0.9',
+      backendStart: '2026-01-01 00:00:00+00',
+      seconds: 12,
+      waits: false,
+      statement: 'select count(*) from a, b',
+      ...changes,
+    },
+  ],
 });
 
 const relay = (changes: Partial<NonNullable<Telemetry['relay']>>) =>
@@ -89,7 +143,7 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     'a lost slot',
     { collected: { replication: replication(0, 'lost') } },
     'degraded',
-    'slot s1 (physical, not in use) has lost',
+    'slot s1 (physical, active) has lost',
   ],
   [
     'a slot that keeps WAL',
@@ -151,6 +205,50 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     { live: [instance(telemetry({ at: 3_000, http: http(200, 2) }), telemetry({ http: http(100, 0) }))] },
     undefined,
     '',
+  ],
+  [
+    'a slot that nobody reads',
+    { collected: { replication: slot({ active: false }), ...activity({}) } },
+    'degraded',
+    'nobody reads the replication slot s1 (logical, not in use); it retains 977 KiB of WAL; at the present rate it is full in 1000 s',
+  ],
+  [
+    'a slot near its budget',
+    { collected: { replication: slot({ retainedBytes: 9e8, safeBytes: 1e8 }), ...activity({}) } },
+    'degraded',
+    'full in 100 s',
+  ],
+  [
+    'a replica without its connection',
+    { collected: { replication: slot({ kind: 'physical', active: false }) } },
+    'degraded',
+    'the replica of the slot s1 is disconnected',
+  ],
+  [
+    'a paused replica',
+    { collected: { replication: { ...replication(0), paused: ['r1'] } } },
+    'degraded',
+    'the replay of the replica r1 is paused',
+  ],
+  [
+    'one application with most connections',
+    { collected: activity({ applications: [{ application: 'report', connections: 60, idle: 58 }] }) },
+    'degraded',
+    'report has 60 of the 20 connections',
+  ],
+  [
+    'a long statement of an application',
+    { collected: activity(running({})) },
+    'degraded',
+    'psql (pid 7, user ann, 10.0.0.9) has run one statement for 12 s: select count(*) from a, b',
+  ],
+  ['a long statement that waits for a lock', { collected: activity(running({ waits: true })) }, undefined, ''],
+  ['a long statement of ours', { collected: activity(running({ application: 'tidemark/g/read' })) }, undefined, ''],
+  [
+    'long waits for a connection',
+    { live: [instance(telemetry({ pools: [pool({ waitP99Ms: 300, waiting: 3 })] }))] },
+    'degraded',
+    'requests wait long for a connection of pool write of gateway-1',
   ],
   [
     'no active relay',

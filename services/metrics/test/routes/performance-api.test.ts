@@ -156,6 +156,7 @@ t.test('counts idle transactions, and jobs with their progress', async (t) => {
 
 t.test('lists statements in the requested order, without literals', async (t) => {
   await enableStatements(database.primaryUrl);
+  await eventually(async () => ((await metrics.get('statements')).status === 200 ? true : undefined), 'they are read');
   await sql`create table counted (i int, word text)`;
   for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
   const found = await eventually(async () => {

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { StatementStats } from '../../../src/collectors/postgres-statements.ts';
+import type { StatementStats } from '../../../src/collectors/statements/collector.ts';
 import { ApiError, request } from '../live/api.ts';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
@@ -17,6 +17,7 @@ const MAX_ROWS = 12;
 const REFRESH_MS = 5_000;
 
 const COLUMNS: Column<StatementStats>[] = [
+  { head: 'Relation', cell: (row) => <code>{row.relation ?? '–'}</code> },
   {
     head: 'Statement',
     rowHeader: true,
@@ -89,7 +90,7 @@ export function Statements({ view: { token } }: { view: View }) {
           caption="Top statements"
           columns={COLUMNS}
           rows={found.statements}
-          keyOf={(row) => `${row.id} ${row.role}`}
+          keyOf={(row) => `${row.id} ${row.role} ${row.toplevel}`}
         />
       )}
     </Panel>

@@ -1,8 +1,12 @@
 import { literal } from '@tidemark/db';
-import { type Finding, HOLD_MS } from '../finding.ts';
+import type { SlotState } from '../../collectors/postgres-replication.ts';
+import { type Finding, HOLD_MS, type Remedy } from '../finding.ts';
 import { bytes, displayName, type SystemState, seconds } from '../system-state.ts';
 
-export function* replicationRules({ live, collected: { replication }, limits }: SystemState): Generator<Finding> {
+export function* replicationRules(state: SystemState): Generator<Finding> {
+  const { live, collected, limits, thresholds } = state;
+  const { replication, activity } = collected;
+  yield* connectionRules(state);
   for (const replica of replication?.replicas ?? []) {
     if ((replica.lagMs ?? 0) <= limits.replicaLagMs) continue;
     yield {
@@ -49,25 +53,83 @@ export function* replicationRules({ live, collected: { replication }, limits }: 
         message: `${label} has ${slot.walStatus === 'lost' ? 'lost WAL that it needed' : 'less WAL left than it needs'}`,
         hint: 'Its consumer must start again: rebuild the replica, or let the relay start a new epoch; then drop the slot.',
       };
-    } else if ((slot.retainedBytes ?? 0) > limits.slotBytes) {
+      continue;
+    }
+    // A physical slot without a consumer belongs to a replica that is away, which has its own finding.
+    if (slot.kind === 'logical' && !slot.active) {
+      yield {
+        rule: 'slot.unread',
+        key: `slot unread ${slot.name}`,
+        subject: slot.name,
+        severity: 'degraded',
+        message: `nobody reads ${label}; it retains ${bytes(slot.retainedBytes ?? 0)} of WAL${fullIn(slot, activity?.walBytesPerSecond)}`,
+        hint: 'Start its consumer, or drop the slot.',
+        measured: slot.retainedBytes ?? 0,
+        unit: 'bytes',
+        holdMs: thresholds.slotUnreadMs,
+        remedies: [dropSlot(slot.name)],
+      };
+    }
+    const budget = slot.safeBytes === null ? undefined : (slot.retainedBytes ?? 0) + slot.safeBytes;
+    const most = Math.min(
+      limits.slotBytes,
+      budget === undefined ? limits.slotBytes : budget * thresholds.slotBudgetShare,
+    );
+    if ((slot.retainedBytes ?? 0) > most) {
       yield {
         rule: 'slot.retains',
         key: `slot ${slot.name}`,
         subject: slot.name,
         measured: slot.retainedBytes ?? 0,
-        limit: limits.slotBytes,
+        limit: most,
         unit: 'bytes',
         severity: 'degraded',
-        message: `${label} retains ${bytes(slot.retainedBytes ?? 0)} of WAL on the primary’s disk`,
+        message: `${label} retains ${bytes(slot.retainedBytes ?? 0)} of WAL on the primary’s disk${fullIn(slot, activity?.walBytesPerSecond)}`,
         hint: 'Start its consumer, or drop the slot.',
-        remedies: [
-          {
-            sql: `select pg_drop_replication_slot(${literal(slot.name)})`,
-            effect: 'Postgres removes the WAL that only this slot retains.',
-            risk: 'Its consumer must start again from a new copy of the data.',
-          },
-        ],
+        remedies: [dropSlot(slot.name)],
       };
     }
+  }
+}
+
+/** It drops nothing while a consumer reads the slot. */
+const dropSlot = (name: string): Remedy => ({
+  sql: `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${literal(name)} and not active`,
+  effect: 'Postgres removes the WAL that only this slot retains.',
+  risk: 'Its consumer must start again from a new copy of the data.',
+});
+
+function fullIn({ safeBytes }: SlotState, bytesPerSecond: number | undefined): string {
+  if (safeBytes === null) return ', and no max_slot_wal_keep_size limits it';
+  if (bytesPerSecond === undefined || bytesPerSecond <= 0) return `; it loses WAL after ${bytes(safeBytes)} more`;
+  return `; at the present rate it is full in ${seconds((safeBytes / bytesPerSecond) * 1_000)}`;
+}
+
+function* connectionRules({ collected: { replication } }: SystemState): Generator<Finding> {
+  for (const name of replication?.paused ?? []) {
+    yield {
+      rule: 'replica.paused',
+      key: `replica paused ${name}`,
+      subject: name,
+      severity: 'degraded',
+      message: `the replay of the replica ${name} is paused: its reads get older and older`,
+      hint: 'Somebody has called pg_wal_replay_pause() there. Run the statement on the replica.',
+      remedies: [
+        { sql: 'select pg_wal_replay_resume()', effect: 'It catches up.', risk: 'Whoever paused it may not be done.' },
+      ],
+    };
+  }
+  for (const slot of replication?.slots ?? []) {
+    if (slot.kind !== 'physical' || slot.active) continue;
+    yield {
+      rule: 'replica.disconnected',
+      key: `replica disconnected ${slot.name}`,
+      subject: slot.name,
+      severity: 'degraded',
+      message: `the replica of the slot ${slot.name} is disconnected from the primary, which retains ${bytes(slot.retainedBytes ?? 0)} of WAL for it`,
+      hint: 'Is the replica running, and can it reach the primary? Its log says why it does not stream. If it is gone for good, drop the slot.',
+      holdMs: HOLD_MS,
+      remedies: [dropSlot(slot.name)],
+    };
   }
 }

@@ -14,6 +14,7 @@ export function* sessionRules(state: SystemState): Generator<Finding> {
     const finding = blockerFinding(root, state);
     if (finding) yield finding;
   }
+  yield* longStatements(state);
   const oldest = activity.oldestTransaction;
   // A transaction that others wait for has its own finding above, which says more.
   if (
@@ -36,6 +37,38 @@ export function* sessionRules(state: SystemState): Generator<Finding> {
     remedies: endSession(oldest, 'Its work is rolled back, and VACUUM can remove the dead rows again.'),
   };
 }
+
+/** Our own services have limits for their statements, and the findings of their pools name them. */
+const OURS = /^tidemark[ /]/;
+
+function* longStatements({ collected: { activity }, thresholds }: SystemState): Generator<Finding> {
+  for (const { pid, application, user, client, seconds: ran, waits, statement, backendStart } of activity?.running ??
+    []) {
+    if (ran * 1_000 < thresholds.statementMs || waits || OURS.test(application) || STREAMS.test(statement)) continue;
+    const who = application || 'a client without application name';
+    yield {
+      rule: 'statement.long',
+      key: `statement ${pid}`,
+      severity: 'degraded',
+      subject: `pid ${pid}`,
+      message: `${who} (pid ${pid}, user ${user ?? 'unknown'}${client ? `, ${client}` : ''}) has run one statement for ${seconds(ran * 1_000)}: ${statement.slice(0, 160)}`,
+      hint: 'It uses a core of the server, or its disks. POST /api/v1/performance/queries/analyze explains it.',
+      measured: ran * 1_000,
+      limit: thresholds.statementMs,
+      unit: 'ms',
+      remedies: [
+        {
+          sql: `select pg_cancel_backend(pid) from pg_stat_activity where pid = ${pid} and backend_start = ${literal(backendStart)} and state = 'active'`,
+          effect: 'The statement ends with an error; its session stays.',
+          risk: 'Its client gets the error; the work of its transaction is rolled back.',
+        },
+      ],
+    };
+  }
+}
+
+/** Replication and maintenance take their time. */
+const STREAMS = /^(?:start_replication|base_backup|vacuum|analyze|create index|reindex|copy|wal_)/i;
 
 function blockerFinding({ session, prepared, waiters }: LockRoot, state: SystemState): Finding | undefined {
   const longestMs = Math.max(...waiters.map(({ waitingMs }) => waitingMs ?? 0));

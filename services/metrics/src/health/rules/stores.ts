@@ -1,8 +1,8 @@
+import { literal } from '@tidemark/db';
 import { type Finding, HOLD_MS } from '../finding.ts';
 import { bytes, type SystemState } from '../system-state.ts';
 
-/** Shares of max_connections, and of the size limit of a stream. */
-const MAX_CONNECTIONS_SHARE = 0.9;
+/** Share of the size limit of a stream. */
 const MAX_STREAM_SHARE = 0.9;
 /** Collectors whose failure means that their server is down. */
 const SERVER_COLLECTORS: Record<string, { key: 'postgres' | 'nats'; name: string; severity: Finding['severity'] }> = {
@@ -53,20 +53,40 @@ function* collectorRules({ collectors }: SystemState): Generator<Finding> {
   }
 }
 
-function* postgresRules({ collected: { activity } }: SystemState): Generator<Finding> {
+function* postgresRules({ collected: { activity }, thresholds }: SystemState): Generator<Finding> {
   if (!activity) return;
   const { total, max } = activity.connections;
-  if (total >= max * MAX_CONNECTIONS_SHARE) {
+  const [most] = activity.applications;
+  // The pools of our instances have limits, and findings of their own.
+  const isOne =
+    most !== undefined &&
+    !most.application.startsWith('tidemark') &&
+    most.connections >= max * thresholds.applicationShare;
+  const name = most?.application || 'a client without application name';
+  if (total >= max * thresholds.connectionsShare || isOne) {
     yield {
       rule: 'postgres.connections',
       key: 'postgres connections',
-      subject: 'postgres',
-      measured: total,
-      limit: max * MAX_CONNECTIONS_SHARE,
+      subject: isOne ? name : 'postgres',
+      measured: isOne ? most.connections : total,
+      limit: max * (isOne ? thresholds.applicationShare : thresholds.connectionsShare),
       unit: 'count',
       severity: 'degraded',
-      message: `Postgres has ${total} client connections of at most ${max} (max_connections)`,
-      hint: 'Reduce the pool sizes or the number of instances, or raise max_connections; Postgres will soon refuse new connections.',
+      message: isOne
+        ? `${name} has ${most.connections} of the ${total} connections of Postgres, of at most ${max} (max_connections)`
+        : `Postgres has ${total} client connections of at most ${max} (max_connections); ${name} has most of them, ${most?.connections ?? 0}`,
+      hint: isOne
+        ? 'Limit its pool, or its role: alter role … connection limit.'
+        : 'Reduce the pool sizes or the number of instances, or raise max_connections; Postgres will soon refuse new connections.',
+      remedies: isOne
+        ? [
+            {
+              sql: `select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${literal(most.application)} and state = 'idle'`,
+              effect: `Ends its idle sessions, ${most.idle} now.`,
+              risk: 'A client that does not reconnect by itself gets errors.',
+            },
+          ]
+        : [],
       holdMs: HOLD_MS,
     };
   }

@@ -2,17 +2,18 @@ import type { PoolStats } from '@tidemark/contracts';
 import { type Finding, HOLD_MS } from '../finding.ts';
 import { bytes, displayName, type SystemState, seconds } from '../system-state.ts';
 
-/** Share of responses with status 5xx. Below MIN_ERRORS_PER_SECOND the share is not meaningful. */
-const MAX_ERROR_SHARE = 0.05;
+/** Below it the share of responses with status 5xx is not meaningful. */
 const MIN_ERRORS_PER_SECOND = 1;
 /** Share of the waiting limit above which a burst would be refused. */
 const MAX_WAITING_SHARE = 0.5;
 const SATURATED = 0.95;
+const POOL_WAIT_HOLD_MS = 10_000;
 /** 64 MiB of WAL are several seconds of changes at common write rates. */
 const MAX_RELAY_LAG_BYTES = 64 * 1024 ** 2;
 
 export function* trafficRules(state: SystemState): Generator<Finding> {
   yield* errorRules(state);
+  yield* failingRules(state);
   yield* poolRules(state);
   yield* relayRules(state);
   for (const { key, telemetry, rates } of state.live) {
@@ -30,17 +31,17 @@ export function* trafficRules(state: SystemState): Generator<Finding> {
   }
 }
 
-function* errorRules({ live }: SystemState): Generator<Finding> {
+function* errorRules({ live, thresholds }: SystemState): Generator<Finding> {
   for (const { key, telemetry, rates } of live) {
     const { requests = 0, errors = 0 } = rates ?? {};
-    if (errors < MIN_ERRORS_PER_SECOND || errors < requests * MAX_ERROR_SHARE) continue;
+    if (errors < MIN_ERRORS_PER_SECOND || errors < requests * thresholds.errorShare) continue;
     const worst = telemetry.http?.routes.reduce((a, b) => (b.errorsTotal > a.errorsTotal ? b : a));
     yield {
       rule: 'requests.errors',
       key: `errors ${key}`,
       subject: key,
       measured: errors / requests,
-      limit: MAX_ERROR_SHARE,
+      limit: thresholds.errorShare,
       unit: 'ratio',
       affects: [key],
       severity: 'degraded',
@@ -51,7 +52,37 @@ function* errorRules({ live }: SystemState): Generator<Finding> {
   }
 }
 
-function* poolRules({ live }: SystemState): Generator<Finding> {
+/** A share over minutes finds what is too rare for the share of one second. It ends 30 s after the last error. */
+const FAILING_S = 300;
+const STILL_S = 30;
+const MIN_FAILED = 20;
+
+function* failingRules({ live, history, thresholds }: SystemState): Generator<Finding> {
+  for (const { key, telemetry } of history === undefined ? [] : live) {
+    const total = (figure: string, seconds: number) =>
+      Object.values((history as NonNullable<typeof history>).read([`${figure}@${key}`], seconds).series)
+        .flat()
+        .reduce<number>((sum, perSecond) => sum + (perSecond ?? 0), 0);
+    const errors = total('http.errors', FAILING_S);
+    if (errors < MIN_FAILED || total('http.errors', STILL_S) === 0) continue;
+    const share = errors / total('http.requests', FAILING_S);
+    if (!(share > thresholds.lateErrorShare)) continue;
+    yield {
+      rule: 'requests.failing',
+      key: `failing ${key}`,
+      subject: key,
+      measured: share,
+      limit: thresholds.lateErrorShare,
+      unit: 'ratio',
+      affects: [key],
+      severity: 'degraded',
+      message: `${displayName(telemetry)} has answered ${Math.round(errors)} requests of the last 5 minutes with 5xx, ${(100 * share).toFixed(2)} %`,
+      hint: 'Its log has each error with its code and request id.',
+    };
+  }
+}
+
+function* poolRules({ live, thresholds }: SystemState): Generator<Finding> {
   for (const { key, telemetry, rates } of live) {
     const owner = displayName(telemetry);
     for (const pool of telemetry.pools ?? []) {
@@ -87,6 +118,22 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
           message: `${what} is exhausted: ${figures}${holderOf(pool)}`,
           hint: 'GET /api/v1/performance/database/pools lists who holds its connections.',
           holdMs: HOLD_MS,
+        };
+      }
+      // p99 is that of the last minute: only while requests wait does it concern now.
+      if (pool.waitP99Ms > thresholds.poolWaitMs && pool.waiting > 0) {
+        yield {
+          rule: 'pool.slow',
+          key: `${what} slow`,
+          subject: what,
+          measured: pool.waitP99Ms,
+          limit: thresholds.poolWaitMs,
+          unit: 'ms',
+          affects: [key],
+          severity: 'degraded',
+          message: `requests wait long for a connection of ${what}: ${figures}${holderOf(pool)}`,
+          hint: 'GET /api/v1/performance/database/pools lists who holds its connections.',
+          holdMs: POOL_WAIT_HOLD_MS,
         };
       }
       if ((rates?.leaks?.[pool.name] ?? 0) > 0) {
