@@ -15,6 +15,7 @@ import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { alertsRoute } from './routes/alerts.ts';
 import { analyzeRoute } from './routes/analyze.ts';
+import { capacityRoute } from './routes/capacity.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { databaseRoute } from './routes/database.ts';
@@ -56,6 +57,7 @@ const PERFORMANCE_ROUTES = [
   workersRoute,
   memoryRoute,
   summaryRoute,
+  capacityRoute,
   liveRoute,
   liveWhyRoute,
   historyRoute,
