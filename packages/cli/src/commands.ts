@@ -41,7 +41,8 @@ export async function run(io: Io): Promise<number> {
       const url = await databaseUrl(io);
       const findings = await diagnose({ ...databaseNames(io.env), url, replicates: !ownsOnly(io) });
       for (const line of linesOf(findings.filter(({ kind }) => kind === 'problem'))) io.print(line);
-      const { applied } = await migrate(url);
+      const { values } = parse(args, { login: { type: 'string' } });
+      const { applied } = await migrate(url, loginOf(values.login, io.env));
       io.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'nothing to do');
       return 0;
     }
@@ -186,6 +187,14 @@ async function runStatements(io: Io, args: readonly string[]): Promise<void> {
   }
   const url = io.env.DATABASE_URL || (await databaseUrl(io));
   await enableStatements({ url, move: values.move === true, print: io.print });
+}
+
+/** The login of PostgREST's environment file is that of the gateway. */
+function loginOf(given: string | boolean | undefined, { PGRST_DB_URI: uri }: NodeJS.ProcessEnv): { login?: string } {
+  if (typeof given === 'string') return { login: given };
+  if (!uri || !URL.canParse(uri)) return {};
+  const login = decodeURIComponent(new URL(uri).username);
+  return login === '' ? {} : { login };
 }
 
 const DEFAULT_ROLES = 'anon,authenticated,service_role,ops';

@@ -3,7 +3,8 @@ export const USAGE = `npx --no -- tidemark <command>
   up [--no-demo] [--scale <service>=<n>]… [--drop-slot]
                                             everything, until Ctrl-C; then drops the slot in your own Postgres
   doctor                                    what keeps Tidemark from working in a database, with the SQL that mends it
-  migrate                                   brings the database to this release's schema
+  migrate [--login <role>]                  brings the database to this release's schema; lets that role log in for the gateway
+                                            (\`authenticator\` and the one in PGRST_DB_URI may in any case)
   expose <table> --to <role> [--write]      lets a role read a table through the API, and write it
   live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
   live disable <table> | --all              no longer, and as it was before

@@ -248,6 +248,9 @@ const serverOf = (url: string): Server => ({ url, target: parseConnectionUrl(url
 
 function unreachable(server: Server, primary: PrimaryWatcher): Error {
   const cause = primary.error!;
+  if (cause instanceof PostgresError && cause.code === '42501') {
+    return errors.LOGIN_RIGHTS({ server: server.target.label, reason: cause.message }, { cause });
+  }
   if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) return cause;
   return errors.CONNECT_FAILED({ server: server.target.label, reason: cause.message }, { cause });
 }

@@ -150,7 +150,17 @@ export const errors = defineErrors('DB', {
     details:
       'Roles belong to the server, not to the database: a restored dump comes without them, and its migrations count as applied.',
     hint: (p) =>
-      `As a superuser: create role "${p.role}" nologin noinherit; grant "${p.role}" to "${p.user}"; and the same for anon, authenticated, service_role and ops. Then restore the dump again: its grants to roles that were not there are lost.`,
+      `For a login of your own, run \`tidemark migrate --login ${p.user}\` as an administrator. After a restored dump, as a superuser: create role "${p.role}" nologin noinherit; grant "${p.role}" to "${p.user}"; and the same for anon, authenticated, service_role and ops. Then restore the dump again: its grants to roles that were not there are lost.`,
+  }),
+  LOGIN_RIGHTS: row<{ server: string; reason: string }>({
+    status: 503,
+    message: (p) => `the login lacks rights in ${p.server}: ${p.reason}`,
+    hint: 'Run `tidemark migrate --login <role>` as an administrator: it gives a login of your own what the gateway needs.',
+  }),
+  LOGIN_UNKNOWN: row<{ login: string }>({
+    status: 500,
+    message: (p) => `no login role "${p.login}" exists`,
+    hint: 'Create it (create role … login noinherit password …), or name another one.',
   }),
   MIGRATION_CHANGED: row<{ name: string; applied: string; found: string }>({
     status: 500,

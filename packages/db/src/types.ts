@@ -46,6 +46,8 @@ export interface Identity {
   claims: string;
   /** More settings for the transaction, such as `request.headers`. */
   settings?: Readonly<Record<string, string>>;
+  /** A statement that runs first, as the role and with the settings; its failure fails the transaction. */
+  before?: string;
 }
 
 export interface Holder {

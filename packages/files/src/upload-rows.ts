@@ -30,6 +30,7 @@ export async function uploadFiles(
     owner,
   }));
   const caller = identityStatement(identity);
+  const { before } = identity;
   const remove = (tx: Transaction) => {
     const paths = JSON.stringify(rows.map((row) => row.path));
     return owner === undefined
@@ -39,9 +40,10 @@ export async function uploadFiles(
   try {
     const { value, tidemark } = await database.transaction(
       async (tx) => {
-        const [, , removed, inserted] = await Promise.all([
+        const [, , , removed, inserted] = await Promise.all([
           tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
           tx.query(caller.text, caller.params),
+          before === undefined ? undefined : tx.query(before),
           options.replace ? remove(tx) : undefined,
           tx.query(owner === undefined ? sql.insertOwn : sql.insertFor, [JSON.stringify(rows)]),
         ]);

@@ -13,6 +13,11 @@ export const postgrest = defineErrors('', {
     details: (p) => `'${p.parent}' and '${p.child}' do not form a many-to-one or one-to-one relationship`,
     hint: 'Order by a column of the table itself, or use a to-one embed.',
   }),
+  PGRST123: row({
+    status: 400,
+    message: 'Use of aggregate functions is not allowed',
+    hint: 'Select plain columns; operators may set DB_AGGREGATES_ENABLED=true.',
+  }),
   PGRST200: row<{ parent: string; child: string; schema: string; hint?: string; suggestion?: string }>({
     status: 400,
     message: (p) => `Could not find a relationship between '${p.parent}' and '${p.child}' in the schema cache`,

@@ -62,6 +62,7 @@ export type { KeyEvent } from './tokens/key-source.ts';
 export { registerTokenMetrics } from './tokens/metrics.ts';
 export { isOperator, operatorCheck } from './tokens/operator.ts';
 export {
+  ANY_ROLE,
   createTokenVerifier,
   DEFAULT_ROLES,
   type TokenVerifier,

@@ -28,6 +28,7 @@ import { proxies } from './http/proxy/proxies.ts';
 import { serverOptions } from './http/server-options.ts';
 import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
+import { preRequestSql } from './request/pre-request.ts';
 import { fileRoutes } from './routes/files/files.ts';
 import { jobRoutes } from './routes/jobs/jobs.ts';
 import { docsRoutes } from './routes/openapi/docs.ts';
@@ -66,6 +67,11 @@ export function buildApp(deps: AppDependencies): BaseApp {
   const limiter = createLimiter(config, metrics);
   const { addressOf } = limiter;
   const verifyTokenFrom = limiter.limitBadTokens(verifyToken);
+  const statements = {
+    extraSearchPath: config.extraSearchPath,
+    appSettings: config.appSettings,
+    preRequest: preRequestSql(config),
+  };
   const first: FirstHandler[] = [];
   const app = buildBaseApp({
     ...deps,
@@ -99,7 +105,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
       metrics,
     });
     scope.register(requestTraces, traces);
-    scope.register(identity, { verifyToken, verifyTokenFrom, addressOf, anonRole: config.DB_ANON_ROLE });
+    scope.register(identity, { verifyToken, verifyTokenFrom, addressOf, anonRole: config.DB_ANON_ROLE, statements });
     scope.register(answerBudget, deps);
     scope.register(suggestions, deps);
     if (rateLimit) scope.register(rateLimit.plugin);

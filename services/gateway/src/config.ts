@@ -14,6 +14,7 @@ import {
 import { type Static, Type } from 'typebox';
 import { limitsConfig } from './http/limits/config.ts';
 import { parseRoleTimeouts, roleTimeouts } from './http/limits/role-timeouts.ts';
+import { ownNames } from './postgrest-names.ts';
 import { filesConfig } from './routes/files/config.ts';
 
 const configSchema = Type.Object({
@@ -26,7 +27,29 @@ const configSchema = Type.Object({
     default: 'public,tidemark',
     description: 'exposed schemas, separated by commas; the first is the default',
   }),
-  DB_ANON_ROLE: Type.String({ default: 'anon', description: 'role of requests without a token' }),
+  DB_ANON_ROLE: Type.String({
+    default: 'anon',
+    description: 'role of requests without a token; a token may name it, too. none: such requests get 401',
+  }),
+  DB_EXTRA_SEARCH_PATH: Type.String({
+    default: 'public',
+    description:
+      'schemas that statements search behind the exposed one of the request, separated by commas: for operators and functions of extensions. Their tables are not exposed',
+  }),
+  DB_PRE_REQUEST: Type.String({
+    default: '',
+    pattern: '^([^.]+([.][^.]+)?)?$',
+    description:
+      'function without arguments that is called at the beginning of each transaction, as the role of the request; empty: none',
+  }),
+  DB_TX_END: Type.Enum(['commit', 'commit-allow-override', 'rollback', 'rollback-allow-override'], {
+    default: 'commit-allow-override',
+    description: 'how transactions end, and whether Prefer: tx=commit or tx=rollback may say otherwise',
+  }),
+  DB_AGGREGATES_ENABLED: Type.Boolean({
+    default: true,
+    description: 'whether requests may use avg(), count(), max(), min() and sum() in select',
+  }),
   DB_MAX_ROWS: Type.Integer({
     default: 10_000,
     minimum: 1,
@@ -245,6 +268,10 @@ const configSchema = Type.Object({
     maximum: 9,
     description: 'level of gzip: 9 takes twice the time of 6 for 2 % fewer bytes',
   }),
+  OPENAPI_MODE: Type.Enum(['follow-privileges', 'ignore-privileges', 'disabled'], {
+    default: 'follow-privileges',
+    description: 'what /openapi.json lists: what the role may use, everything that is exposed, or nothing (404)',
+  }),
   SERVER_TIMING: Type.Boolean({
     default: false,
     description: 'adds Server-Timing to answers, for all clients',
@@ -271,6 +298,13 @@ const configSchema = Type.Object({
 
 export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly schemas: readonly string[];
+  readonly extraSearchPath: readonly string[];
+  /** PostgREST's settings that have no meaning here. */
+  readonly ignoredSettings: readonly string[];
+  /** `app.settings.<name>`, for functions and policies. */
+  readonly appSettings: Readonly<Record<string, string>>;
+  /** The roles that a token may name. */
+  readonly tokenRoles: string;
   readonly planRoles: readonly string[];
   readonly realtimeUrls: readonly string[];
   /** ms by role. */
@@ -278,10 +312,18 @@ export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly exportTimeouts: ReadonlyMap<string, number>;
 }
 
+/** The value of DB_ANON_ROLE that refuses requests without a token. Postgres has no role of that name. */
+export const NO_ROLE = 'none';
+
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const config = loadConfig(configSchema, env, databaseAliases);
+  const { env: own, ignored, appSettings } = ownNames(env);
+  const config = loadConfig(configSchema, own, databaseAliases);
   return Object.freeze({
     ...config,
+    extraSearchPath: commaSeparated(config.DB_EXTRA_SEARCH_PATH),
+    ignoredSettings: Object.freeze(ignored),
+    appSettings: Object.freeze(appSettings),
+    tokenRoles: [config.JWT_ROLES, ...(config.DB_ANON_ROLE === NO_ROLE ? [] : [config.DB_ANON_ROLE])].join(),
     schemas: commaSeparated(config.DB_SCHEMAS),
     planRoles: commaSeparated(config.DB_PLAN_ROLES),
     statementTimeouts: parseRoleTimeouts(config.STATEMENT_TIMEOUTS),

@@ -46,6 +46,11 @@ export const postgrest = {
       details: (p) => `The result contains ${p.rows} rows`,
       hint: 'Filter by a unique column, or ask for application/json.',
     }),
+    PGRST126: row({
+      status: 404,
+      message: 'Root endpoint metadata is disabled',
+      hint: 'Operators may set OPENAPI_MODE=follow-privileges.',
+    }),
     PGRST128: row<{ name: string }>({
       status: 400,
       message: 'Function must return SETOF or TABLE when max-affected preference is used with handling=strict',

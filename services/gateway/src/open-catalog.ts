@@ -27,6 +27,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<OpenedCa
   const catalog = await followCatalog({
     pool: db.pools.admin,
     schemas: config.schemas,
+    searched: config.extraSearchPath,
     onReload: (loaded) => {
       cache?.dropAll();
       db.schemaChanged().catch(onError);

@@ -49,6 +49,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
 
+  if (config.ignoredSettings.length > 0) observe({ type: 'gateway.settings_ignored', names: config.ignoredSettings });
+
   const { db, bus, descriptors } = await connect({ config, instance, metrics, observe });
   const { cache, stop: stopCache } = await openCache({ config, db, bus, metrics, observe });
   const { catalog, plans, stopCatalog } = await openCatalog({ config, db, cache, metrics, observe });
@@ -62,7 +64,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const onSweepFailed = (error: Error) => observe({ type: 'gateway.keys_sweep_failed', error });
   const writer = new Writer({ config, db, cache, metrics, onSweepFailed });
   await writer.prepare();
-  const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
+  const verifyToken = createTokenVerifier({ ...tokenOptions({ ...config, JWT_ROLES: config.tokenRoles }), observe });
   registerTokenMetrics(metrics, verifyToken);
   health.add('postgres', () => db.problem());
   health.add('tokens', () => verifyToken.problem());

@@ -8,6 +8,7 @@ import { SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { identifier, literal } from '../sql/quote.ts';
 import type { Param, Row, Rows } from '../types.ts';
+import { AUTHENTICATOR, grantStatements, LOGIN } from './grant-login.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 import { openOwnConnection } from './own-connection.ts';
 
@@ -20,6 +21,8 @@ const MAX_TRIES = 5;
 const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
 
 export interface MigrateOptions {
+  /** A login of one's own for the gateway, which gets the rights of tidemark_gateway. `authenticator` gets them in any case. */
+  login?: string;
   observe?: (event: DbEvent) => void;
   folder?: URL;
 }
@@ -43,6 +46,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       applied.push(migration.name);
     }
     for (const role of missing) await markRole(connection, role);
+    await grantLogin(connection, AUTHENTICATOR, false);
+    if (options.login !== undefined) await grantLogin(connection, options.login, true);
     await mintFirstEpoch(connection);
     return { applied };
   } finally {
@@ -111,6 +116,23 @@ async function markRole(connection: PooledConnection, role: string): Promise<voi
     } catch (error) {
       // Another database of this server has created the same role at the same time, and marks it.
       if (error instanceof PostgresError && error.code === '42501') return;
+      if (!(error instanceof PostgresError && COLLISIONS.has(error.code) && attempt < MAX_TRIES)) throw error;
+    }
+  }
+}
+
+async function grantLogin(connection: PooledConnection, login: string, isNamed: boolean): Promise<void> {
+  const [found] = await query(connection, LOGIN, [login]);
+  if (found === undefined && isNamed) throw errors.LOGIN_UNKNOWN({ login });
+  if (found === undefined || found.superuser === true) return;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const [row] = await query(connection, grantStatements(login));
+      await connection.script(row?.statements as string);
+      return;
+    } catch (error) {
+      // A login that may not give the rights migrates all the same: the gateway names what it lacks.
+      if (error instanceof PostgresError && error.code === '42501' && !isNamed) return;
       if (!(error instanceof PostgresError && COLLISIONS.has(error.code) && attempt < MAX_TRIES)) throw error;
     }
   }

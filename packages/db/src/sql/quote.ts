@@ -26,7 +26,7 @@ export function arrayLiteral(values: readonly Param[]): string {
   return encodeArray(values);
 }
 
-/** As in PostgREST, `public` comes last, since extensions and shared types usually are there. */
-export function searchPath(schema: string): string {
-  return schema === 'public' ? '"public"' : `${identifier(schema)}, "public"`;
+/** As in PostgREST, `public` comes last by default, since extensions and shared types usually are there. */
+export function searchPath(schema: string, extra: readonly string[] = ['public']): string {
+  return [...new Set([schema, ...extra])].map(identifier).join(', ');
 }

@@ -6,7 +6,7 @@ import type { ConnectionPool } from '../pool/pool.ts';
 import { settleAll } from '../settle-all.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import { literal } from '../sql/quote.ts';
-import { identityStatement } from '../transactions/identity-statement.ts';
+import { firstStatement, identityStatement } from '../transactions/identity-statement.ts';
 import { COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
 import type { StreamRequest } from './types.ts';
@@ -39,6 +39,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
       connection.send(snapshot === undefined ? BEGIN : BEGIN_WITH_SNAPSHOT, timeoutMs),
       snapshot === undefined ? undefined : connection.send(importStatement(snapshot), timeoutMs),
       connection.send(identity, timeoutMs),
+      ...firstStatement(request.identity).map((first) => connection.send(first, timeoutMs)),
       // The simple protocol is answered at ReadyForQuery, so the driver is then done with the socket.
       connection.script(`set local statement_timeout = ${timeoutMs}`).then(() => undefined),
     ]);

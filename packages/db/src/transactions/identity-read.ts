@@ -21,8 +21,9 @@ export function runIdentityRead(
 ): Promise<IdentityRead> {
   const statement = transaction.statements[0]!;
   const stats = pool.statements.of(statement.text);
-  // Other reads wait behind this one on a pipeline, which has no place for a reset.
-  if (!statement.prepare || options.resetAfter === true || !stats.isPipelined(performance.now()))
+  // Other reads wait behind this one on a pipeline, which has no place for a reset or a first statement.
+  const isAlone = options.resetAfter === true || transaction.identity.before !== undefined;
+  if (!statement.prepare || isAlone || !stats.isPipelined(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
   const { identity } = transaction;
   const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);

@@ -21,6 +21,10 @@ export function identityStatement(identity: Identity, extra = '', timeoutMs?: nu
   return encodeStatement({ text, params });
 }
 
+export function firstStatement({ before }: Identity): EncodedStatement[] {
+  return before === undefined ? [] : [encodeStatement({ text: before })];
+}
+
 /**
  * A pipeline has no BEGIN READ ONLY, so this sets transaction_read_only; no later statement can take that back. The
  * settings form a condition that is false, so that no row is returned; with `wantsXmin` it is true, with one row.

@@ -11,7 +11,7 @@ import type { Lease } from '../pool/lease.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
-import { identityStatement } from './identity-statement.ts';
+import { firstStatement, identityStatement } from './identity-statement.ts';
 import { CHECK_CONSTRAINTS, COMMIT, commandOf, ROLLBACK } from './transaction.ts';
 
 export interface IdentityTransaction {
@@ -112,9 +112,11 @@ function sendIdentityTransaction(
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
     identityStatement(transaction.identity, transaction.extra, localTimeout),
+    ...firstStatement(transaction.identity),
     ...statements,
     ...(rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]),
   ];
+  const firstOfAll = transaction.identity.before === undefined ? 2 : 3;
   return new Promise((resolve, reject) => {
     const rows: Rows[] = [];
     let failure: Error | undefined;
@@ -127,7 +129,13 @@ function sendIdentityTransaction(
         failure = errors.TRANSACTION_ABORTED({ pool: 'identity' });
       }
       if (failure !== undefined) reject(failure);
-      else resolve({ results: rows.slice(2, 2 + statements.length), first: rows[1]![0]!, after: behind, waitMs: 0 });
+      else
+        resolve({
+          results: rows.slice(firstOfAll, firstOfAll + statements.length),
+          first: rows[1]![0]!,
+          after: behind,
+          waitMs: 0,
+        });
     };
     parts.forEach((part, index) => {
       connection.submit(part, timeoutMs, (result, error) => {

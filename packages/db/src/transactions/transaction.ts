@@ -13,7 +13,7 @@ import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import { SERVER_LSN_SQL, SNAPSHOT_SQL } from '../sql/wal.ts';
 import { recorded } from '../statements/recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from '../types.ts';
-import { identityStatement } from './identity-statement.ts';
+import { firstStatement, identityStatement } from './identity-statement.ts';
 
 export async function runQuery<R extends Row>(
   pool: LeaseSource,
@@ -117,6 +117,7 @@ async function between<T>({ pool, lease, work, options, end, course }: Run<T>): 
   if (setting === undefined) useTimeout(connection, timeoutMs);
   const opening = [connection.send(beginStatement(options), timeoutMs)];
   if (setting !== undefined) opening.push(connection.send(setting, timeoutMs));
+  if (identity) for (const first of firstStatement(identity)) opening.push(connection.send(first, timeoutMs));
   let firstError: unknown;
   let isOver = false;
   const tx: Transaction = {

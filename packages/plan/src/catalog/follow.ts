@@ -15,16 +15,18 @@ export interface CatalogFollower {
 export interface FollowOptions {
   pool: Pool;
   schemas: readonly string[];
+  /** Schemas of the search path that are not exposed; default `public`. */
+  searched?: readonly string[];
   onReload(catalog: Catalog): void;
 }
 
 /** Least time between looks that refused statements cause, ms: a look takes some milliseconds of Postgres. */
 const PAUSE_MS = 100;
 
-export async function followCatalog({ pool, schemas, onReload }: FollowOptions): Promise<CatalogFollower> {
+export async function followCatalog({ pool, schemas, searched, onReload }: FollowOptions): Promise<CatalogFollower> {
   // The fingerprint comes first: the next look then notices a change that happens while the catalog is read.
   let fingerprint = await readFingerprint(pool);
-  let catalog = await loadCatalog(pool, schemas);
+  let catalog = await loadCatalog(pool, schemas, searched);
   let running: Promise<boolean> | undefined;
   let asked: Promise<boolean> | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
@@ -48,7 +50,7 @@ export async function followCatalog({ pool, schemas, onReload }: FollowOptions):
   async function refresh(): Promise<boolean> {
     const seen = await readFingerprint(pool);
     if (seen === fingerprint) return false;
-    catalog = await loadCatalog(pool, schemas);
+    catalog = await loadCatalog(pool, schemas, searched);
     fingerprint = seen;
     onReload(catalog);
     return true;

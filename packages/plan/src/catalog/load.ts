@@ -26,7 +26,12 @@ const VOLATILITIES = { i: 'immutable', s: 'stable', v: 'volatile' } as const;
 
 let version = 0;
 
-export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
+/** `searched`: schemas that are not exposed, whose types a request may cast to. */
+export async function loadCatalog(
+  pool: Pool,
+  schemas: readonly string[],
+  searched: readonly string[] = ['public'],
+): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
   const [
     relationRows,
@@ -48,7 +53,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     pool.query<RoutineRow>(statements.ROUTINES, exposed),
     pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
     pool.query<{ name: string }>(statements.TIME_ZONES),
-    pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
+    pool.query<{ name: string }>(statements.CAST_TYPES, [...exposed, arrayLiteral([...searched])]),
     pool.query<HidingRow>(statements.HIDING, exposed),
     pool.query<{ shadowed: boolean }>(statements.SHADOWED),
     pool.query<{ changes: boolean }>(CHANGES_SESSION),

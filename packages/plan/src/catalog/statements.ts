@@ -42,7 +42,11 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
                                                         and k.conkey = array[a.attnum] and not k.convalidated))),
                   'hasDefault', a.atthasdef or a.attidentity <> '' or t.typdefault is not null,
                   'defaultSql', case
-                     when a.attidentity <> '' then format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))
+                     when a.attidentity <> '' then (
+                       select format('nextval(%L::regclass)', format('%I.%I', sn.nspname, sq.relname))
+                         from pg_depend d join pg_class sq on sq.oid = d.objid join pg_namespace sn on sn.oid = sq.relnamespace
+                        where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+                          and d.refobjsubid = a.attnum and d.deptype = 'i' and sq.relkind = 'S')
                      when a.attgenerated = '' then coalesce((select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = c.oid and d.adnum = a.attnum), t.typdefault)
                    end,
                   'generated', a.attgenerated <> '' or a.attidentity = 'a',
@@ -180,7 +184,7 @@ select t.typname as name
   from pg_type t join pg_namespace n on n.oid = t.typnamespace
   left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
   left join pg_class c on c.oid = coalesce(e.typrelid, t.typrelid) and c.oid <> 0
- where (n.nspname = any ($1) or n.nspname in ('pg_catalog', 'public'))
+ where (n.nspname = any ($1) or n.nspname = any ($2) or n.nspname = 'pg_catalog')
    and coalesce(e.typtype, t.typtype) <> 'p' and coalesce(c.relkind, 'c') = 'c'
    and not (n.nspname = 'pg_catalog' and coalesce(e.typname, t.typname) like 'reg%')`;
 

@@ -4,21 +4,32 @@
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
-import { errors } from '../errors.ts';
+import { errors, postgrest } from '../errors.ts';
 import { fixesKey } from './fixed-columns.ts';
 
 export interface EmbedLimits {
   maxRows: number;
   /** The maximum product of the numbers of rows along a path. */
   maxEmbedRows: number;
+  /** False: aggregates are refused. */
+  aggregates?: boolean;
 }
 
 /** A function that returns no rows of a relation (null) cannot have embeds. */
-export function checkEmbedRows(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
+export function checkLimits(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
+  if (limits.aggregates === false && hasAggregates(root)) throw postgrest.PGRST123();
   if (relation === null || !root.select.some((item) => item.kind === 'embed')) return;
   const first = fixesKey(relation.uniqueKey, root.where) ? 1 : rowsOf(root, limits);
   checkBelow(catalog, limits, { relation, level: root, rows: first, path: [] });
 }
+
+const hasAggregates = ({ select }: Level): boolean =>
+  select.some(
+    (item) =>
+      item.kind === 'count' ||
+      (item.kind === 'column' && item.aggregate !== null) ||
+      (item.kind === 'embed' && hasAggregates(item)),
+  );
 
 interface Place {
   relation: Relation;

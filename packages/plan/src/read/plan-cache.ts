@@ -69,7 +69,7 @@ export class PlanCache {
   ): Statement {
     const shape = shapeOf(query, options.maxRows);
     const { media, exactCount, countLimit = null, maxRows } = options;
-    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${query.after === null} ${shape.text}`;
+    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${options.settings === true} ${query.after === null} ${shape.text}`;
     let plan = this.#plans.get(key);
     if (plan) this.#counts.hits += 1;
     else {
@@ -133,4 +133,8 @@ const equal = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i]);
 
 const sameOptions = (a: ReadOptions, b: ReadOptions): boolean =>
-  a.media === b.media && a.exactCount === b.exactCount && a.countLimit === b.countLimit && a.maxRows === b.maxRows;
+  a.media === b.media &&
+  a.exactCount === b.exactCount &&
+  a.countLimit === b.countLimit &&
+  a.maxRows === b.maxRows &&
+  a.settings === b.settings;

@@ -7,6 +7,7 @@ import { planLevel } from '../sql/level.ts';
 import { type LevelSql, selectSql } from '../sql/level-sql.ts';
 import { pageFirstSql } from '../sql/page-first.ts';
 import { Params } from '../sql/params.ts';
+import { responseSettingsSql } from '../sql/response-settings.ts';
 import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
@@ -14,6 +15,8 @@ export interface ReadOptions {
   exactCount: boolean;
   countLimit?: number | null;
   maxRows: number | null;
+  /** Also returns `response.headers` and `response.status`, which a function before the statement may have set. */
+  settings?: boolean;
 }
 
 /** `head` and `tail` are the general form in two parts, between which columns can be added. `text` may have another form. */
@@ -30,10 +33,10 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   const level = planLevel(context, query, source);
   const from = fromSql(source);
   const total = options.exactCount ? countSql(level, from, options.countLimit) : 'null::int8';
-  const head = `select ${bodySql(options.media)} as body, count("_t".*) as rows, ${total} as total`;
+  const head = `select ${bodySql(options.media)} as body, count("_t".*) as rows, ${total} as total${options.settings ? `, ${responseSettingsSql}` : ''}`;
   const select = pageFirstSql(catalog, source, query, level) ?? selectSql(level, from);
   const tail = ` from (${select}) as "_t"`;
-  const apart = primaryKeySelectSql(relation, query, options.media, options.exactCount);
+  const apart = options.settings ? null : primaryKeySelectSql(relation, query, options.media, options.exactCount);
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 

@@ -8,6 +8,10 @@ export const tokenConfig = {
     pattern: '^(.{32,})?$',
     description: 'HS256 secret, at least 32 characters (256 bits, RFC 7518 §3.2); needed unless there is a key set',
   }),
+  JWT_SECRET_IS_BASE64: Type.Boolean({
+    default: false,
+    description: 'JWT_SECRET is in base64 or base64url, and its bytes are the secret: at least 32',
+  }),
   JWT_JWKS_URL: Type.String({
     default: '',
     description: 'the issuer’s JSON Web Key Set: http(s) URL, file URL or path; followed as it rotates',
@@ -34,7 +38,13 @@ export const tokenConfig = {
   }),
   JWT_ROLES: Type.String({
     default: 'anon,authenticated,service_role,ops',
-    description: 'roles that a token may name, separated by commas',
+    description:
+      'roles that a token may name, separated by commas; *: every role that the service may SET ROLE to, as in PostgREST',
+  }),
+  JWT_ROLE_CLAIM_KEY: Type.String({
+    default: '.role',
+    description:
+      'JSON path to the role in the claims, as in PostgREST: .app.roles[0], ."https://x/role", .roles[?(@ == "staff")]',
   }),
   JWT_DEFAULT_ROLE: Type.String({
     default: '',
@@ -53,6 +63,8 @@ export function tokenOptions(config: TokenConfig): TokenVerifierOptions {
     ...(audience.length ? { audience } : {}),
     ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
     ...(config.JWT_DEFAULT_ROLE ? { defaultRole: config.JWT_DEFAULT_ROLE } : {}),
+    secretIsBase64: config.JWT_SECRET_IS_BASE64,
+    roleClaim: config.JWT_ROLE_CLAIM_KEY,
     roles: commaSeparated(config.JWT_ROLES),
     clockSkewS: config.JWT_CLOCK_SKEW_S,
     jwksMaxAgeMs: config.JWT_JWKS_MAX_AGE_S * 1_000,

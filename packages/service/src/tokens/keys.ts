@@ -14,6 +14,8 @@ import { KeySource, type KeySourceOptions } from './key-source.ts';
 
 export interface KeyOptions extends Omit<KeySourceOptions, 'url' | 'onChanged'> {
   secret?: string;
+  /** The secret is the bytes of this base64 text. */
+  secretIsBase64?: boolean;
   /** JSON text of RFC 7517. */
   jwks?: string;
   jwksUrl?: string;
@@ -55,7 +57,7 @@ const ASYMMETRIC = [
 
 export function createKeys(options: KeyOptions & { onChanged: () => void }): Keys {
   const { secret, jwks, jwksUrl } = options;
-  const secretKey = secret ? new TextEncoder().encode(checkSecret(secret)) : undefined;
+  const secretKey = secret ? secretBytes(checkSecret(secret), options.secretIsBase64 === true) : undefined;
   const inline = jwks ? publicKeySet(jwks, 'JWT_JWKS') : undefined;
   const source = jwksUrl ? new KeySource({ ...options, url: jwksUrl }) : undefined;
   if (!secretKey && !inline && !source) {
@@ -140,6 +142,18 @@ function checkSecret(secret: string): string {
   if (!/-----BEGIN |"kty"\s*:/.test(secret)) return secret;
   throw configErrors.INVALID({
     problems: ['JWT_SECRET=*** is a key of another kind: put public keys into JWT_JWKS or JWT_JWKS_URL'],
+  });
+}
+
+/** RFC 7518 §3.2 */
+const MIN_SECRET_BYTES = 32;
+
+function secretBytes(secret: string, isBase64: boolean): Uint8Array {
+  if (!isBase64) return new TextEncoder().encode(secret);
+  const bytes = Buffer.from(secret, 'base64');
+  if (bytes.length >= MIN_SECRET_BYTES && /^[A-Za-z0-9+/_=-]+$/.test(secret)) return bytes;
+  throw configErrors.INVALID({
+    problems: [`JWT_SECRET=*** is not base64 of ${MIN_SECRET_BYTES} bytes or more (JWT_SECRET_IS_BASE64)`],
   });
 }
 

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import { authErrors } from '../errors.ts';
 import { createKeys, type KeyOptions } from './keys.ts';
+import { roleClaimPath } from './role-claim.ts';
 
 export interface VerifiedToken {
   role: string;
@@ -27,8 +28,12 @@ export interface TokenVerifierOptions extends KeyOptions {
   roles?: readonly string[];
   /** Role of a token without a `role` claim. Absent: such a token is refused. */
   defaultRole?: string;
+  /** The path to the role in the claims; default `.role`. */
+  roleClaim?: string;
 }
 
+/** In place of a list: every role that Postgres lets the service's login become. */
+export const ANY_ROLE = '*';
 export const DEFAULT_ROLES = ['anon', 'authenticated', 'service_role', 'ops'] as const;
 /** The least recently used are removed first. */
 const MAX_CACHED = 10_000;
@@ -39,6 +44,7 @@ const MAX_TOKEN_LENGTH = 16_384;
 
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const roles = new Set(options.roles ?? DEFAULT_ROLES);
+  const roleIn = roleClaimPath(options.roleClaim ?? '.role');
   const cache = new LRUCache<string, VerifiedToken>({
     max: MAX_CACHED,
     maxSize: MAX_CACHED_CHARACTERS,
@@ -60,7 +66,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       throw authErrors.TOKEN_INVALID({ reason: `it is longer than ${MAX_TOKEN_LENGTH} characters` });
     }
     const { payload, generation } = await keys.verify(token);
-    const verified = asVerified(payload, claimsTextOf(token), roles, options);
+    const verified = asVerified(payload, claimsTextOf(token), roles, { ...options, role: roleIn(payload) });
     // The keys were replaced during the verification: the result is valid, but it is not cached.
     if (generation === keys.generation()) cache.set(token, verified);
     return verified;
@@ -77,11 +83,11 @@ function asVerified(
   claims: Record<string, unknown>,
   claimsText: string,
   roles: ReadonlySet<string>,
-  { defaultRole, clockSkewS = 0 }: TokenVerifierOptions,
+  { role: given, defaultRole, clockSkewS = 0 }: TokenVerifierOptions & { readonly role: unknown },
 ): VerifiedToken {
-  const role = claims.role ?? defaultRole;
+  const role = given ?? defaultRole;
   if (role === undefined || role === '') throw authErrors.ROLE_MISSING({ permitted: [...roles] });
-  if (typeof role !== 'string' || !roles.has(role)) {
+  if (typeof role !== 'string' || !(roles.has(role) || roles.has(ANY_ROLE))) {
     throw authErrors.ROLE_UNKNOWN({
       role: typeof role === 'string' ? role : JSON.stringify(role),
       permitted: [...roles],

@@ -1,5 +1,6 @@
 import { TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
+import { ANY_ROLE } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
 export interface JobIdentity {
@@ -13,7 +14,9 @@ export interface JobIdentity {
 /** A token could not have the role of a superuser, for example, so a job must not either. */
 export function identityOf({ role, claims, isRefused }: JobIdentity, roles: readonly string[]): Identity {
   if (isRefused) throw errors.ROLE_REFUSED({ role, reason: 'it does not exist, or the service may not take it' });
-  if (!roles.includes(role)) throw errors.ROLE_REFUSED({ role, reason: 'JWT_ROLES does not list it' });
+  if (!roles.includes(role) && !roles.includes(ANY_ROLE)) {
+    throw errors.ROLE_REFUSED({ role, reason: 'JWT_ROLES does not list it' });
+  }
   return { role, claims: JSON.stringify(claims ?? {}) };
 }
 

@@ -1,5 +1,6 @@
 import type { Tidemark } from '@tidemark/contracts';
 import type { Client } from '@tidemark/db';
+import type { ResponseSettings } from '@tidemark/plan';
 import type { Coding } from '@tidemark/service';
 import type { QueryReads } from './query-reads.ts';
 
@@ -11,6 +12,8 @@ export interface CachedAnswer {
   readonly total: number | null;
   readonly etag: string;
   coded?: Map<Coding, Buffer>;
+  /** What a function before the statement has set for the response. Such an answer is not cached. */
+  readonly settings?: ResponseSettings;
 }
 
 export interface Filled<A extends CachedAnswer> {

@@ -2,7 +2,7 @@
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
-import type { Config } from '../config.ts';
+import { type Config, NO_ROLE } from '../config.ts';
 import { type Cache, type CacheEvent, createCache } from './cache.ts';
 import { registerCacheMetrics, registerSharedMetrics } from './cache-metrics.ts';
 import { openSharedLevel } from './shared/open-shared-level.ts';
@@ -25,7 +25,8 @@ export interface OpenedCache {
 }
 
 export async function openCache({ config, db, bus, metrics, observe }: OpenCacheOptions): Promise<OpenedCache> {
-  if (config.CACHE_BYTES === 0) return { cache: undefined, stop: async () => {} };
+  // A function before each statement may refuse a request, or change what it sees.
+  if (config.CACHE_BYTES === 0 || config.DB_PRE_REQUEST !== '') return { cache: undefined, stop: async () => {} };
   const shared = await openSharedLevel(config, db.pools.admin, (error) => {
     observe({ type: 'cache.shared_failed', error });
   });
@@ -41,7 +42,7 @@ export async function openCache({ config, db, bus, metrics, observe }: OpenCache
     silenceMs: config.CACHE_SILENCE_MS,
     waitMs: config.CACHE_WAIT_MS,
     publication: config.CACHE_PUBLICATION,
-    role: config.DB_ANON_ROLE,
+    role: config.DB_ANON_ROLE === NO_ROLE ? 'tidemark_none' : config.DB_ANON_ROLE,
     shared,
     observe,
   });

@@ -3,7 +3,7 @@ import {
   answersBytes,
   type CallArguments,
   type Catalog,
-  checkEmbedRows,
+  checkLimits,
   type EmbedLimits,
   planCall,
   planCallExport,
@@ -47,7 +47,7 @@ export class FunctionCall implements PlannedWrite {
   constructor(catalog: Catalog, parts: CallParts) {
     const { routine, query, media, limits } = parts;
     const { resultRelation: of } = routine;
-    checkEmbedRows(catalog, of ? (catalog.relation(of.schema, of.name) ?? null) : null, query, limits);
+    checkLimits(catalog, of ? (catalog.relation(of.schema, of.name) ?? null) : null, query, limits);
     if (query.after !== null) {
       throw errors.KEYSET({ reason: 'the rows of a function have no key', hint: 'Page by limit and offset.' });
     }

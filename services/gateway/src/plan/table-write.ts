@@ -2,7 +2,7 @@ import { sliceObject } from '@tidemark/contracts';
 import type { Statement } from '@tidemark/db';
 import {
   type Catalog,
-  checkEmbedRows,
+  checkLimits,
   type EmbedLimits,
   findRelation,
   fixedColumns,
@@ -70,7 +70,7 @@ export class WritePlan {
     this.#oneRow = isObject(this.media);
     this.mustCheck = this.#maximum !== null || this.#oneRow || method === 'PUT';
     checkPage(method, this.query);
-    checkEmbedRows(catalog, this.relation, this.query, limits);
+    checkLimits(catalog, this.relation, this.query, limits);
   }
 
   with(body: string): TableWrite {

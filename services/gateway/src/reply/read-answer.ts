@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer } from '../cache/cached-answer.ts';
 import { postgrest } from '../errors.ts';
 import type { ReadRequest } from '../request/read-requests.ts';
-import { isObject } from './stored-reply.ts';
+import { isObject, ownHead } from './stored-reply.ts';
 
 /** Headers that select a representation of one URL. @fastify/compress compares the lower case. */
 const VARY = 'Authorization, apikey, Accept, accept-encoding, Accept-Profile, Prefer, Range';
@@ -44,5 +44,10 @@ export function sendRead(
   reply.kept = answer;
   reply.code(rangeStatus(rows, total));
   reply.type(contentType(media));
+  if (answer.settings) {
+    const { status, headers } = ownHead(answer.settings);
+    reply.headers(headers);
+    if (status !== null) reply.code(status);
+  }
   return reply.send(answer.body);
 }

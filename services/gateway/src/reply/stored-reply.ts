@@ -1,5 +1,5 @@
 import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
-import { OWN_HEADERS } from '@tidemark/plan';
+import { OWN_HEADERS, type ResponseSettings } from '@tidemark/plan';
 import { contentType, type MediaType, type Preferences, preferenceApplied } from '@tidemark/query';
 import type { FastifyReply } from 'fastify';
 import { postgrest } from '../errors.ts';
@@ -18,14 +18,15 @@ export interface StoredReplyParts {
   headers: Record<string, string>;
   preferences: Partial<Preferences>;
   /** `response.headers` and `response.status`, which a function or trigger may have set. */
-  settings?: { headers: string | null; status: string | null };
+  settings?: ResponseSettings;
 }
 
 export function storedReply({ status, media, body, headers, preferences, settings }: StoredReplyParts): StoredReply {
   const applied = preferenceApplied(preferences);
+  const own = settings ? ownHead(settings) : undefined;
   const reply: StoredReply = {
-    status: settings?.status ? statusOf(settings.status) : status,
-    headers: settings?.headers ? { ...headers, ...headersOf(settings.headers) } : { ...headers },
+    status: own?.status ?? status,
+    headers: { ...headers, ...own?.headers },
     body: body ?? '',
   };
   // These answers end with their head, so that bytes behind it would be taken for the next answer.
@@ -54,6 +55,14 @@ function hasBytes(headers: StoredReply['headers']): boolean {
 
 export function isObject(media: MediaType): boolean {
   return media.kind === 'object' || (media.kind === 'plan' && media.for.kind === 'object');
+}
+
+/** The head that a function has set by `response.headers` and `response.status`. */
+export function ownHead({ headers, status }: ResponseSettings): {
+  status: number | null;
+  headers: StoredReply['headers'];
+} {
+  return { status: status ? statusOf(status) : null, headers: headers ? headersOf(headers) : {} };
 }
 
 /** Malformed settings have failed the statement already (@tidemark/plan, response-settings.ts), before its COMMIT. */

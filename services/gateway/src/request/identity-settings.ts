@@ -2,6 +2,7 @@
 import { type Identity, searchPath } from '@tidemark/db';
 import type { Catalog } from '@tidemark/plan';
 import type { FastifyRequest } from 'fastify';
+import type { Caller } from './caller.ts';
 
 export interface IdentityScope {
   readonly schema: string;
@@ -11,13 +12,15 @@ export interface IdentityScope {
   readonly timezone?: string | null;
 }
 
-/** The identity of reads has no headers, which would make that of each request unique. */
+/** The identity of reads has no headers, which would make that of each request unique, unless a function runs before them. */
 export function readIdentity(request: FastifyRequest, scope: IdentityScope): Identity {
+  if (request.caller.statements.preRequest !== null) return fullIdentity(request, scope);
   const { role, claims, reading } = request.caller;
   const key = `${scope.catalog?.version ?? ''} ${scope.timezone ?? ''} ${scope.schema}`;
   const known = reading.get(key);
   if (known) return known;
-  const identity = Object.freeze({ role, claims, settings: Object.freeze(ownSettings(role, scope)) });
+  const settings = Object.freeze(ownSettings(request.caller, scope));
+  const identity = Object.freeze({ role, claims, settings });
   if (reading.size >= MAX_SCOPES) reading.clear();
   reading.set(key, identity);
   return identity;
@@ -32,8 +35,9 @@ export function fullIdentity(request: FastifyRequest, scope: IdentityScope): Ide
   return {
     role,
     claims,
+    ...before(request.caller),
     settings: {
-      ...ownSettings(role, scope),
+      ...ownSettings(request.caller, scope),
       'request.method': request.method,
       'request.path': request.url.split('?', 1)[0] ?? '/',
       'request.headers': JSON.stringify(headers),
@@ -42,12 +46,18 @@ export function fullIdentity(request: FastifyRequest, scope: IdentityScope): Ide
   };
 }
 
-function ownSettings(role: string, { catalog, schema, timezone = null }: IdentityScope): Record<string, string> {
+const before = ({ statements: { preRequest } }: Caller) => (preRequest === null ? {} : { before: preRequest });
+
+function ownSettings(
+  { role, statements: { extraSearchPath, appSettings } }: Caller,
+  { catalog, schema, timezone = null }: IdentityScope,
+): Record<string, string> {
   const ofRole = catalog?.roleSettings.get(role);
-  if (ofRole === undefined && timezone === null) return { search_path: searchPath(schema) };
+  const ofAll = { search_path: searchPath(schema, extraSearchPath), ...appSettings };
+  if (ofRole === undefined && timezone === null) return ofAll;
   const { TimeZone: ownZone, ...others } = zoneApart(ofRole ?? {});
   const zone = timezone ?? ownZone;
-  return { search_path: searchPath(schema), ...others, ...(zone !== undefined && { TimeZone: zone }) };
+  return { ...ofAll, ...others, ...(zone !== undefined && { TimeZone: zone }) };
 }
 
 /** Names of settings are not case-sensitive. */

@@ -11,19 +11,31 @@ export function rawSearch(request: FastifyRequest): string {
   return question === -1 ? '' : url.slice(question + 1);
 }
 
-export function preferencesOf(request: FastifyRequest, catalog: Catalog): Preferences {
+export function preferencesOf(
+  request: FastifyRequest,
+  catalog: Catalog,
+  { DB_TX_END: end }: Pick<Config, 'DB_TX_END'>,
+): Preferences {
   const header = request.headers.prefer;
-  return parsePrefer(header as string | string[] | undefined, { isTimeZone: (name) => catalog.timeZones.has(name) });
+  const given = parsePrefer(header as string | string[] | undefined, {
+    isTimeZone: (name) => catalog.timeZones.has(name),
+  });
+  return end.endsWith('-allow-override') ? given : { ...given, tx: null };
 }
+
+/** Whether the transaction is only tried: DB_TX_END, unless the request says otherwise and may. */
+export const rollsBack = ({ tx }: Preferences, { DB_TX_END: end }: Pick<Config, 'DB_TX_END'>): boolean =>
+  tx === null ? end.startsWith('rollback') : tx === 'rollback';
 
 export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
   const header = request.headers[TIDEMARK_HEADER];
   return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
 }
 
-export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
-  maxRows,
-  maxEmbedRows,
+export const embedLimits = (config: Config): EmbedLimits => ({
+  maxRows: config.DB_MAX_ROWS,
+  maxEmbedRows: config.EMBED_ROWS_MAX,
+  aggregates: config.DB_AGGREGATES_ENABLED,
 });
 
 export function rangeOf(request: FastifyRequest): RowRange | null {

@@ -1,4 +1,4 @@
-import { checkEmbedRows, findRelation, seesRequest } from '@tidemark/plan';
+import { checkLimits, findRelation, seesRequest } from '@tidemark/plan';
 import {
   intersectRanges,
   type PlanMedia,
@@ -31,12 +31,12 @@ export function readRequestOf(
   const known = readRequests.get(text, catalog);
   if (known) return known;
   const media = plan?.for ?? (selectMediaType(accept, ROWS_MEDIA) as RowsMedia);
-  const preferences = preferencesOf(request, catalog);
+  const preferences = preferencesOf(request, catalog, config);
   const relation = findRelation(catalog, schema, request.params.table);
   const parsed = parseQuery(rawSearch(request));
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
-  checkEmbedRows(catalog, relation, query, embedLimits(config));
+  checkLimits(catalog, relation, query, embedLimits(config));
   const { count, handling, timezone } = preferences;
   const { settings } = readIdentity(request, { catalog, schema, timezone });
   const asked = { catalog, schema, media, preferences: { count, handling, timezone }, relation, query };

@@ -1,11 +1,13 @@
 import t from 'tap';
-import type { Caller } from '../../src/http/plugins/identity.ts';
+import type { Caller } from '../../src/request/caller.ts';
 import { identityOf } from '../../src/request/identity-of.ts';
 
 const caller = (role: string, claims: Record<string, unknown> | undefined): Caller => {
   const verified = claims && { role, claims, claimsText: JSON.stringify(claims), expires: undefined };
   const authenticated = claims !== undefined;
-  return { role, claims: '{}', authenticated, token: authenticated ? 'x' : undefined, verified, reading: new Map() };
+  const statements = { extraSearchPath: [], appSettings: {}, preRequest: null };
+  const token = authenticated ? 'x' : undefined;
+  return { role, claims: '{}', authenticated, token, verified, reading: new Map(), statements };
 };
 
 t.test('a share is of a subject, and of an address where there is no subject', async (t) => {

@@ -16,7 +16,7 @@ import type { Coding, FirstHandler, OneWriteResponse, RecordAnswer, VerifiedToke
 import { LRUCache } from 'lru-cache';
 import type { Cache } from '../../cache/cache.ts';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
-import type { Caller } from '../plugins/identity.ts';
+import type { Caller } from '../../request/caller.ts';
 import { rawRequest } from './raw-request.ts';
 import { type HeadStart, keepsAlive, RepeatedHeads } from './repeated-heads.ts';
 

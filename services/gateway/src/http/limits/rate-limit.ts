@@ -15,8 +15,8 @@ import {
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Caller } from '../../request/caller.ts';
 import type { FastPathStep } from '../fast-path/fast-path.ts';
-import type { Caller } from '../plugins/identity.ts';
 import { limitErrors } from './errors.ts';
 
 export interface RateLimitOptions {

@@ -1,31 +1,23 @@
 import type { IncomingMessage } from 'node:http';
-import type { Identity } from '@tidemark/db';
 import { type BaseApp, type TokenVerifier, tokenOf, type VerifiedToken, type VerifyTokenFrom } from '@tidemark/service';
 import fp from 'fastify-plugin';
-
-export interface Caller extends Identity {
-  readonly authenticated: boolean;
-  readonly token: string | undefined;
-  readonly verified: VerifiedToken | undefined;
-  /** The identities of its reads of tables, by schema. */
-  readonly reading: Map<string, Identity>;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller;
-  }
-}
+import { NO_ROLE } from '../../config.ts';
+import type { Caller, StatementSettings } from '../../request/caller.ts';
+import { tokenErrors } from './token-errors.ts';
 
 export interface IdentityOptions {
   readonly verifyToken: Pick<TokenVerifier, 'cached'>;
   readonly verifyTokenFrom: VerifyTokenFrom;
   addressOf(request: IncomingMessage): string;
   readonly anonRole: string;
+  readonly statements: StatementSettings;
 }
 
+/** Pages that show no data need no role. */
+const needsRole = (url: string): boolean => /^\/(rest|api)\//.test(url) || /^\/openapi\.json/.test(url);
+
 export const identity = fp(
-  async (app: BaseApp, { verifyToken, verifyTokenFrom, addressOf, anonRole }: IdentityOptions) => {
+  async (app: BaseApp, { verifyToken, verifyTokenFrom, addressOf, anonRole, statements }: IdentityOptions) => {
     const anonymous: Caller = Object.freeze({
       role: anonRole,
       claims: JSON.stringify({ role: anonRole }),
@@ -33,6 +25,7 @@ export const identity = fp(
       token: undefined,
       verified: undefined,
       reading: new Map(),
+      statements,
     });
     /** One for each token that the verifier remembers. */
     const callers = new WeakMap<VerifiedToken, Caller>();
@@ -41,7 +34,15 @@ export const identity = fp(
       const known = callers.get(verified);
       if (known) return known;
       const { role, claimsText: claims } = verified;
-      const caller = Object.freeze({ role, claims, authenticated: true, token, verified, reading: new Map() });
+      const caller = Object.freeze({
+        role,
+        claims,
+        authenticated: true,
+        token,
+        verified,
+        reading: new Map(),
+        statements,
+      });
       callers.set(verified, caller);
       return caller;
     }
@@ -57,7 +58,7 @@ export const identity = fp(
       }
       if (token === undefined) {
         request.caller = anonymous;
-        return done();
+        return done(anonRole === NO_ROLE && needsRole(request.url) ? tokenErrors.PGRST302() : undefined);
       }
       const given = token;
       const known = verifyToken.cached(given);

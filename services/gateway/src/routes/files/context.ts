@@ -20,6 +20,6 @@ export function createFileContext(context: RouteContext & { readonly metrics: Me
       },
       metrics,
     ),
-    signer: createUrlSigner(config.JWT_SECRET, [...commaSeparated(config.JWT_ROLES), config.DB_ANON_ROLE]),
+    signer: createUrlSigner(config.JWT_SECRET, commaSeparated(config.tokenRoles)),
   };
 }

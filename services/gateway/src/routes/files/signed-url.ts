@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
+import { ANY_ROLE } from '@tidemark/service';
 import { fileRequestErrors } from './errors.ts';
 
 /** The purpose of the derived key, so that it encrypts nothing else (RFC 5869 §3.2). */
@@ -75,7 +76,7 @@ export function createUrlSigner(secret: string, roles: readonly string[]): UrlSi
     },
     check(id, expires = '', signature) {
       const signer = decrypt(id, expires, signature);
-      if (!roles.includes(signer.role)) throw fileRequestErrors.URL_INVALID();
+      if (!roles.includes(signer.role) && !roles.includes(ANY_ROLE)) throw fileRequestErrors.URL_INVALID();
       const left = Number(expires) - Math.floor(Date.now() / 1_000);
       if (!(left > 0)) {
         throw fileRequestErrors.URL_EXPIRED({ at: new Date(Number(expires) * 1_000).toISOString() });

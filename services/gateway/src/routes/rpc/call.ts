@@ -24,6 +24,7 @@ import {
   preferencesOf,
   rangeOf,
   rawSearch,
+  rollsBack,
   tidemarkOf,
 } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
@@ -52,7 +53,7 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const plan = askedPlan(accept, VALUE_MEDIA, config, request.caller.role);
-  const preferences = preferencesOf(request, catalog);
+  const preferences = preferencesOf(request, catalog, config);
   const name = request.params.function;
   const search = rawSearch(request);
   const body = isGet ? '' : bodyOf(request);
@@ -126,7 +127,7 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
   const written = await writer.write(call, {
     ...asked,
     identity,
-    rollback: preferences.tx === 'rollback',
+    rollback: rollsBack(preferences, config),
     resetAfter,
     ...(timeoutMs !== null && { timeoutMs }),
     idempotent: idempotentRequest(key, identity, `POST /rest/v1/rpc/${schema}.${routine.name}`, content),

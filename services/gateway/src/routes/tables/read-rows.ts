@@ -1,5 +1,5 @@
 import type { Client, Statement } from '@tidemark/db';
-import { type AnswerRow, joinRows, mayHideRows, planEstimate } from '@tidemark/plan';
+import { type AnswerRow, joinRows, mayHideRows, planEstimate, type ResponseSettings } from '@tidemark/plan';
 import type { Preferences } from '@tidemark/query';
 import type { CachedAnswer, Filled } from '../../cache/cached-answer.ts';
 import { strongEtag } from '../../cache/etag.ts';
@@ -26,9 +26,12 @@ export function readStatement(
     exactCount: count === 'exact' || count === 'estimated',
     countLimit: count === 'estimated' ? config.COUNT_ESTIMATED_THRESHOLD + 1 : null,
     maxRows: config.DB_MAX_ROWS,
+    settings: config.DB_PRE_REQUEST !== '',
   };
   return plans.read(read.catalog, read.relation, read.query, options, guard);
 }
+
+type ReadRow = AnswerRow & Partial<ResponseSettings> & { guard?: string | null };
 
 export async function readRows(
   context: RouteContext,
@@ -38,14 +41,14 @@ export async function readRows(
 ): Promise<Filled<CachedAnswer>> {
   const { db } = context;
   const statement = readStatement(context, read, identity.role, guard);
-  const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
+  const { rows, tidemark, proven, source } = await db.read<ReadRow>({
     identity,
     statement,
     resetAfter: read.catalog.changesSession && statement.sessionSafe !== true,
     ...askedBy(request, ASKED, client),
     ...(asked ? { tidemark: asked } : {}),
   });
-  const row: AnswerRow & { guard?: string | null } = joinRows(rows);
+  const row: ReadRow = joinRows(rows);
   const text = row.body ?? '';
   holdUntilSent(db, reply, text.length);
   const answer = {
@@ -53,6 +56,7 @@ export async function readRows(
     etag: strongEtag(text),
     rows: Number(row.rows),
     total: row.total === null ? null : Number(row.total),
+    ...(row.headers || row.status ? { settings: { headers: row.headers ?? null, status: row.status ?? null } } : {}),
   };
   return { answer, tidemark, proven, source, guard: row.guard ?? null };
 }

@@ -13,7 +13,15 @@ import { clientOf } from '../../request/client.ts';
 import { identityOf } from '../../request/identity-of.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { ROWS_MEDIA } from '../../request/media.ts';
-import { bodyOf, contentTypeOf, embedLimits, headersText, preferencesOf, rawSearch } from '../../request/parse.ts';
+import {
+  bodyOf,
+  contentTypeOf,
+  embedLimits,
+  headersText,
+  preferencesOf,
+  rawSearch,
+  rollsBack,
+} from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { rowOf } from '../../writes/group-commit/insert-plans.ts';
@@ -106,7 +114,13 @@ function writeWith(
   const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(context, call));
   const write = plan.write.with(bodyOf(request));
   // A group has no trace of its own, so that a traced request runs alone.
-  const joins = failed !== undefined && config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
+  const joins =
+    failed !== undefined &&
+    config.INSERT_GROUP_ROWS > 1 &&
+    request.trace?.sampled !== true &&
+    // The function may treat each request in its own way.
+    request.caller.statements.preRequest === null &&
+    !rollsBack(plan.write.head.preferences, config);
   const shape = joins ? writer.plans.shape(plan, write) : undefined;
   if (shape === undefined || failed === undefined)
     return execute(context, request, write, undefined, undefined).then(send);
@@ -139,7 +153,7 @@ function planOf(
   conditions?: Preconditions,
   accept: string | undefined = request.headers.accept,
 ): WritePlan {
-  const preferences = preferencesOf(request, catalog);
+  const preferences = preferencesOf(request, catalog, config);
   const head = {
     method,
     schema,
@@ -171,7 +185,7 @@ async function execute(
   const options = {
     ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
     identity,
-    rollback: preferences.tx === 'rollback',
+    rollback: rollsBack(preferences, config),
     resetAfter: catalog.changesSession,
     idempotent: idempotentRequest(key, identity, `${method} /rest/v1/${schema}.${table}`, content),
   };

@@ -11,7 +11,7 @@ import { translatePostgresError } from '../../reply/postgres-errors.ts';
 import { type StoredReply, sendStoredReply } from '../../reply/stored-reply.ts';
 import { askedBy } from '../../request/asked.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
-import { bodyOf, embedLimits, preferencesOf } from '../../request/parse.ts';
+import { bodyOf, embedLimits, preferencesOf, rollsBack } from '../../request/parse.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../../writes/idempotency/idempotency.ts';
 import { withNewCatalog } from '../../writes/stale-catalog.ts';
@@ -55,12 +55,13 @@ async function runWith(context: RouteContext, catalog: Catalog, request: Fastify
     }),
   );
   const identity = fullIdentity(request, { catalog, schema });
-  const { tx: end } = preferencesOf(request, catalog);
+  const preferences = preferencesOf(request, catalog, config);
+  const { tx: end } = preferences;
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   const options = {
     ...askedBy(request, ASKED),
     identity,
-    rollback: end === 'rollback',
+    rollback: rollsBack(preferences, config),
     resetAfter: catalog.changesSession,
     idempotent: idempotentRequest(key, identity, `${ROUTE} ${schema}`, [schema, text, end ?? '']),
   };
