@@ -25,6 +25,7 @@ import { reconnectStorm } from './reconnect-storm.ts';
 import { relayDrain } from './relay-drain.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
+import { restModel } from './rest-model.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
 import { socketCycles } from './socket-cycles.ts';
 import { stalledClients } from './stalled-clients.ts';
@@ -57,6 +58,7 @@ export const trials: readonly Trial[] = [
   realtimeRestarted,
   relayDrain,
   relayKilled,
+  restModel,
   slotInvalidated,
   reconnectStorm,
   socketCycles,
