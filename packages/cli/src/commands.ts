@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
-import { commaSeparated, explain } from '@tidemark/service';
+import { ANY_ROLE, explain } from '@tidemark/service';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
@@ -19,6 +19,7 @@ import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
 import { readRunningHome } from './up/running-home.ts';
 import { readSettings } from './up/settings.ts';
+import { tokenRoles } from './up/token-roles.ts';
 import { up } from './up/up.ts';
 import { USAGE } from './usage.ts';
 
@@ -197,8 +198,6 @@ function loginOf(given: string | boolean | undefined, { PGRST_DB_URI: uri }: Nod
   return login === '' ? {} : { login };
 }
 
-const DEFAULT_ROLES = 'anon,authenticated,service_role,ops';
-
 async function runToken(io: Io, args: readonly string[]): Promise<number> {
   const { values } = parse(args, {
     role: { type: 'string' },
@@ -210,8 +209,8 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
   if (expiresIn !== undefined && !(Number.isInteger(expiresIn) && expiresIn > 0)) {
     throw errors.USAGE({ reason: `--expires-in ${values['expires-in']} is not a number of seconds above 0` });
   }
-  const roles = commaSeparated(io.env.JWT_ROLES || DEFAULT_ROLES);
-  if (!roles.includes(values.role)) {
+  const { accepted: roles } = tokenRoles(io.env);
+  if (!roles.includes(values.role) && !roles.includes(ANY_ROLE)) {
     throw errors.USAGE({
       reason: `--role ${values.role}: the services accept ${roles.join(', ')} (JWT_ROLES adds others)`,
     });

@@ -29,17 +29,23 @@ export class TidemarkError extends Error {
   }
 }
 
+/** Details are a text, or a list such as the relationships of PGRST201. */
+const detailsOf = (details: unknown): string | undefined =>
+  typeof details === 'string' ? details : details ? JSON.stringify(details) : undefined;
+
 /** Returns the response's problem+json as an error; for any other body (a proxy's page), an error with its status alone. */
 export async function problemOf(response: Response): Promise<TidemarkError> {
   const retry = response.status === 503 || response.status === 429;
   const text = await response.text();
   try {
-    const body = JSON.parse(text) as Partial<Record<'code' | 'message' | 'hint' | 'details', string | null>>;
+    const body = JSON.parse(text) as Partial<Record<'code' | 'message' | 'hint', string | null>> & {
+      details?: unknown;
+    };
     return new TidemarkError({
       code: body.code ?? `HTTP_${response.status}`,
       message: body.message ?? response.statusText,
       hint: body.hint ?? undefined,
-      details: body.details ?? undefined,
+      details: detailsOf(body.details),
       status: response.status,
       retry,
     });

@@ -65,6 +65,7 @@ export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<B
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: stack.natsPrefix(),
     JWT_SECRET: SECRET,
+    JWT_CLOCK_SKEW_S: '0',
     ...METRICS_ENV,
     TIDEMARK_FILES_DIR: filesDir,
     RELAY_SLOT: `tidemark_${database.name}`,

@@ -10,7 +10,7 @@ export const Problem = Type.Object(
       description: 'stable, for callers to branch on: a code of Tidemark or PostgREST, or a SQLSTATE',
     }),
     message: Type.String(),
-    details: Type.Union([Type.String(), Type.Null()]),
+    details: Type.Union([Type.String(), Type.Null(), Type.Array(Type.Unknown())]),
     hint: Type.Union([Type.String(), Type.Null()], { description: 'what to do about it' }),
   },
   { $id: 'Problem', additionalProperties: true },
@@ -30,7 +30,15 @@ export interface ErrorFields {
   /** The text for clients instead of `message` and `details` if those contain addresses or names of the operator. */
   publicMessage?: string;
   publicDetails?: string | null;
+  /** Sent as `details` in place of the text, where PostgREST has a list. */
+  detailsList?: readonly unknown[] | undefined;
+  /** Further headers of the response, such as Content-Range of a 416. */
+  headers?: ErrorHeaders;
+  /** The reason phrase of HTTP/1.1, if it is not that of the status. */
+  statusText?: string;
 }
+
+export type ErrorHeaders = Readonly<Record<string, string | string[]>>;
 
 export class TidemarkError extends Error {
   readonly code: string;
@@ -40,6 +48,9 @@ export class TidemarkError extends Error {
   readonly retryAfter: number | undefined;
   readonly publicMessage: string;
   readonly publicDetails: string | null;
+  readonly detailsList: readonly unknown[] | undefined;
+  readonly headers: ErrorHeaders | undefined;
+  readonly statusText: string | undefined;
 
   constructor(fields: ErrorFields, options?: ErrorOptions) {
     super(fields.message, options);
@@ -51,6 +62,9 @@ export class TidemarkError extends Error {
     this.retryAfter = fields.retryAfter;
     this.publicMessage = fields.publicMessage ?? this.message;
     this.publicDetails = fields.publicDetails === undefined ? this.details : fields.publicDetails;
+    this.detailsList = fields.detailsList;
+    this.headers = fields.headers;
+    this.statusText = fields.statusText;
   }
 }
 
@@ -62,7 +76,7 @@ export function toProblem(error: TidemarkError): Problem {
     status: error.status,
     code: error.code,
     message: error.publicMessage,
-    details: error.publicDetails,
+    details: error.detailsList ? [...error.detailsList] : error.publicDetails,
     hint: error.hint,
   };
 }
@@ -103,6 +117,8 @@ export interface ErrorRow<P> {
   publicMessage?: Text<P>;
   publicDetails?: Text<P>;
   retryAfter?: number | ((params: P) => number);
+  headers?: (params: P) => ErrorHeaders;
+  detailsList?: (params: P) => readonly unknown[] | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each row has parameters of its own; `any` lets them differ in one table.
@@ -139,6 +155,8 @@ export function defineErrors<T extends Table>(prefix: string, table: T): { reado
           details: text(definition.details) ?? null,
           hint: text(definition.hint) ?? null,
           retryAfter: typeof retryAfter === 'function' ? retryAfter(params) : retryAfter,
+          detailsList: definition.detailsList?.(params),
+          ...(definition.headers === undefined ? {} : { headers: definition.headers(params) }),
           ...(publicMessage === undefined ? {} : { publicMessage }),
           ...(publicDetails === undefined ? {} : { publicDetails }),
         },

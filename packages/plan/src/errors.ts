@@ -13,6 +13,12 @@ export const postgrest = defineErrors('', {
     details: (p) => `'${p.parent}' and '${p.child}' do not form a many-to-one or one-to-one relationship`,
     hint: 'Order by a column of the table itself, or use a to-one embed.',
   }),
+  PGRST120: row<{ name: string }>({
+    status: 400,
+    message: (p) => `Bad operator on the '${p.name.slice(0, 63)}' embedded resource`,
+    details: 'Only is null or not is null filters are allowed on embedded resources',
+    hint: (p) => `Filter on a column of it instead: ${p.name.slice(0, 63)}.<column>=<operator>.<value>`,
+  }),
   PGRST123: row({
     status: 400,
     message: 'Use of aggregate functions is not allowed',
@@ -28,14 +34,20 @@ export const postgrest = defineErrors('', {
         ? `Perhaps you meant '${p.suggestion}' instead of '${p.child}'.`
         : 'Add a foreign key between them, or name the related table.',
   }),
-  PGRST201: row<{ parent: string; child: string; choices: readonly string[] }>({
+  PGRST201: row<{
+    parent: string;
+    child: string;
+    choices: readonly string[];
+    found?: readonly object[];
+  }>({
     status: 300,
     message: (p) => `Could not embed because more than one relationship was found for '${p.parent}' and '${p.child}'`,
     details: (p) => p.choices.join('; ') || `Several relationships lead from '${p.parent}' to '${p.child}'`,
+    detailsList: (p) => p.found,
     hint: (p) =>
       p.choices.length === 0
         ? `Name the constraint, the column or the table in between: '${p.child}!name'.`
-        : `Try changing '${p.child}' to one of the following: ${p.choices.map((c) => `'${p.child}!${c}'`).join(', ')}.`,
+        : `Try changing '${p.child}' to one of the following: ${p.choices.map((choice) => `'${choice}'`).join(', ')}. Find the desired relationship in the 'details' key.`,
   }),
   PGRST202: row<{ schema: string; name: string; args: readonly string[]; suggestion?: string }>({
     status: 404,

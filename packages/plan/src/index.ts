@@ -15,7 +15,7 @@ export { findRelationship } from './catalog/find-relationship.ts';
 export { type CatalogFollower, followCatalog } from './catalog/follow.ts';
 export { loadCatalog } from './catalog/load.ts';
 export { type ColumnRights, type Rights, readRights } from './catalog/rights.ts';
-export { suggestionFor } from './catalog/suggestions.ts';
+export { suggestionFor, unknownFunction } from './catalog/suggestions.ts';
 export { type KeysetValues, readCursor, writeCursor } from './keyset/cursor.ts';
 export { type KeysetRow, planKeyset } from './keyset/keyset.ts';
 export { keysetOrder } from './keyset/order.ts';

@@ -6,8 +6,21 @@ export type SimpleMedia = 'json' | 'csv' | 'ndjson' | 'geojson' | 'octet-stream'
 export type MediaKind = SimpleMedia | 'plan';
 export type PlanOption = 'analyze' | 'verbose' | 'settings' | 'buffers' | 'wal';
 
+/** A media type that the database defines: a domain of its name, and an aggregate or a function that returns it. */
+export interface OwnMedia {
+  readonly mime: string;
+  /** The aggregate over the rows; null where the value of a function is the body. */
+  readonly aggregate: { readonly schema: string; readonly name: string } | null;
+  /** The relation whose rows the aggregate takes; null: it takes any row. */
+  readonly rowsOf: { readonly schema: string; readonly name: string } | null;
+  /** The domain is over bytea. */
+  readonly isBytes: boolean;
+}
+
 export interface RowsMedia {
   readonly kind: SimpleMedia;
+  /** With it, `kind` is octet-stream. */
+  readonly own?: OwnMedia;
   /** Omits keys whose value is null; always true for `array`, optional for `object`, false for the others. */
   readonly nullsStripped: boolean;
 }
@@ -68,7 +81,16 @@ export function selectMediaType(accept: string | undefined, available: readonly 
   throw postgrest.PGRST107({ accept, available: available.map(mimeOfKind) });
 }
 
+/** Media types in the order of preference, without parameters. Those with q=0 are left out. */
+export function acceptedTypes(accept: string): readonly string[] {
+  const ranges = splitHeader(accept, ',')
+    .map(parseRange)
+    .filter((range) => range !== null && range.q > 0) as AcceptRange[];
+  return ranges.sort((a, b) => b.q - a.q).map(({ mime }) => mime);
+}
+
 export function contentType(media: MediaType): string {
+  if (media.kind !== 'plan' && media.own) return media.own.mime;
   const charset = media.kind === 'octet-stream' ? '' : '; charset=utf-8';
   if (media.kind !== 'plan') return mimeOf(media) + charset;
   const options = media.options.length > 0 ? `; options=${media.options.join('|')}` : '';

@@ -7,8 +7,8 @@ import { likePattern } from './canonical.ts';
 
 export interface ConditionTarget {
   field(field: Field): string;
-  /** Binds a value, or the elements of an array parameter, and returns its placeholder: `$1`. */
-  bind(value: string | readonly string[]): string;
+  /** Binds a value, or the elements of an array parameter, and returns an expression of it, such as `$1`. */
+  bind(value: string | readonly string[], comparedWith?: Field): string;
   /** Whether full text search needs `to_tsvector` of the field: true for text and JSON, false for tsvector. */
   isText(field: Field): boolean;
   embedIsNull(embed: string): string;
@@ -87,7 +87,7 @@ function filterSql(filter: Filter, target: ConditionTarget): string {
     case 'is':
       return `(${field} ${IS[filter.value]})`;
     case 'in':
-      return `(${field} = any(${target.bind(filter.values)}))`;
+      return `(${field} = any(${target.bind(filter.values, filter.field)}))`;
     case 'fts':
       return ftsSql(filter, field, target);
     case 'compare':
@@ -95,9 +95,12 @@ function filterSql(filter: Filter, target: ConditionTarget): string {
   }
 }
 
+const PATTERNS: ReadonlySet<string> = new Set(['like', 'ilike', 'match', 'imatch']);
+
 function compareSql(filter: CompareFilter, field: string, target: ConditionTarget): string {
   const value = filter.op === 'like' || filter.op === 'ilike' ? likePattern(filter.value) : filter.value;
-  const bound = target.bind(value);
+  const isValue = !PATTERNS.has(filter.op) && filter.quantifier === null;
+  const bound = target.bind(value, isValue ? filter.field : undefined);
   return `(${field} ${OPERATORS[filter.op]} ${filter.quantifier ? `${filter.quantifier}(${bound})` : bound})`;
 }
 

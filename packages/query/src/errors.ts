@@ -51,8 +51,9 @@ export const postgrest = defineErrors('', {
     details: (p) => `unexpected ${p.unexpected}${p.expecting ? ` expecting ${p.expecting}` : ''}`,
     hint: (p) => p.hint,
   }),
-  PGRST103: row<{ details: string }>({
+  PGRST103: row<{ details: string; total?: number }>({
     status: 416,
+    headers: (p): Record<string, string> => (p.total === undefined ? {} : { 'content-range': `*/${p.total}` }),
     message: 'Requested range not satisfiable',
     details: (p) => p.details,
     hint: 'Send limit, offset or Range as whole numbers of 0 or more, within the number of rows.',
@@ -66,12 +67,6 @@ export const postgrest = defineErrors('', {
     status: 400,
     message: (p) => `'${echo(p.name)}' is not an embedded resource in this request`,
     hint: (p) => `Verify that '${echo(p.name)}' is included in the 'select' query parameter.`,
-  }),
-  PGRST120: row<{ name: string }>({
-    status: 400,
-    message: (p) => `Bad operator on the '${echo(p.name)}' embedded resource`,
-    details: 'Only is null or not is null filters are allowed on embedded resources',
-    hint: (p) => `Filter on a column of it instead: ${echo(p.name)}.<column>=<operator>.<value>`,
   }),
   PGRST122: row<{ invalid: readonly string[] }>({
     status: 400,

@@ -1,8 +1,10 @@
 export {
+  acceptedTypes,
   contentType,
   MEDIA_KINDS,
   type MediaKind,
   type MediaType,
+  type OwnMedia,
   type PlanMedia,
   type PlanOption,
   type RowsMedia,

@@ -32,7 +32,7 @@ const COLUMNS_HINT =
  * @param search the percent-encoded query string, with or without `?`; or `query.pairs` of an earlier query, to parse it again as a
  *   call of a known function
  * @throws TidemarkError only: PGRST100 (malformed), PGRST103 (limit or offset), PGRST108 (path to a table that is not embedded),
- *   PGRST120 (filter on an embed), QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_DUPLICATE (two values of a parameter that may occur
+ *   QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_DUPLICATE (two values of a parameter that may occur
  *   once), QUERY_BAD_TEXT, QUERY_BAD_CURSOR
  */
 export function parseQuery(search: string | readonly Pair[], options: ParseOptions = {}): Query {
@@ -218,6 +218,8 @@ function parseNames(text: string, what: string, limits: Limits): string[] {
 
 function parseRowCount(role: 'limit' | 'offset', value: string, limits: Limits): number {
   const name = role === 'limit' ? 'Limit' : 'Offset';
+  // As in PostgREST, a negative offset is none.
+  if (role === 'offset' && /^-[0-9]+$/.test(value)) return 0;
   if (/^-[0-9]+$/.test(value)) {
     throw postgrest.PGRST103({ details: `${name} should be greater than or equal to zero.` });
   }
@@ -246,10 +248,8 @@ function namesEmbed(level: DraftLevel, field: Field): boolean {
   return level.select.some((node) => node.kind === 'embed' && (node.alias ?? node.name) === field.name);
 }
 
+/** A column may have the name of the embed: whoever knows the columns judges filters other than null tests. */
 function embedNull(filter: Filter): Condition {
-  const embed = filter.field.name;
-  if (filter.kind !== 'is' || (filter.value !== 'null' && filter.value !== 'not_null')) {
-    throw postgrest.PGRST120({ name: embed });
-  }
-  return { kind: 'embed-null', embed, negate: filter.negate !== (filter.value === 'not_null') };
+  if (filter.kind !== 'is' || (filter.value !== 'null' && filter.value !== 'not_null')) return filter;
+  return { kind: 'embed-null', embed: filter.field.name, negate: filter.negate !== (filter.value === 'not_null') };
 }

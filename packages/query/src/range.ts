@@ -48,6 +48,7 @@ export function rangeStatus(rows: number, total: number | null): 200 | 206 {
 /** As in PostgREST, an offset equal to the total is an empty page. */
 export function assertSatisfiable(offset: number, total: number | null): void {
   if (total !== null && offset > total) {
-    throw postgrest.PGRST103({ details: `An offset of ${offset} was requested, but there are only ${total} rows.` });
+    const details = `An offset of ${offset} was requested, but there are only ${total} rows.`;
+    throw postgrest.PGRST103({ details, total });
   }
 }

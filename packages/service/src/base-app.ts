@@ -32,6 +32,8 @@ export interface BaseAppOptions {
   /** Further readers of /metrics; default: operators only. */
   metricsPage?: { readonly METRICS_TOKEN: string; readonly METRICS_CACHE_MS: number };
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
+  /** Headers of every error, such as Proxy-Status. */
+  errorHeaders?: (error: TidemarkError) => Readonly<Record<string, string>>;
   descriptors?: Descriptors;
   observe?: (event: DescriptorEvent) => void;
   /** Handlers that see each request before fastify; they may be added later. */
@@ -57,6 +59,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+    if (options.errorHeaders !== undefined) reply.headers(options.errorHeaders(error));
+    if (error.headers !== undefined) reply.headers(error.headers);
+    if (error.statusText !== undefined) reply.raw.statusMessage = error.statusText;
     return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
   };
   const app: BaseApp = fastify({
@@ -104,6 +109,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   app.setNotFoundHandler((request, reply) => {
     recordUnrouted(app, request, reply);
     const error = httpErrors.NOT_FOUND({ method: request.method, path: pathOf(request) });
+    if (options.errorHeaders !== undefined) reply.headers(options.errorHeaders(error));
     return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
   });
 

@@ -25,8 +25,18 @@ export const authErrors = defineErrors('AUTH', {
     message: (p) => `the token is not valid before ${p.at}`,
     hint: 'Check the clocks of the issuer and of this server.',
   }),
+  TOKEN_CLAIM: row<{ reason: string }>({
+    status: 401,
+    message: (p) => `the claims of the token are not valid: ${p.reason}`,
+    hint: 'Have its issuer correct the claim; times are seconds since 1970, as numbers.',
+  }),
+  SECRET_MISSING: row({
+    status: 500,
+    message: 'this server has no key to verify tokens with',
+    hint: 'Set JWT_SECRET, JWT_JWKS or JWT_JWKS_URL.',
+  }),
   ROLE_MISSING: row<{ permitted: readonly string[] }>({
-    status: 403,
+    status: 401,
     message: 'the token has no role claim',
     hint: (p) => `Have its issuer add "role": ${p.permitted.join(', ')}; or set JWT_DEFAULT_ROLE on the server.`,
   }),

@@ -1,4 +1,5 @@
 /** The app composes the HTTP side: it never listens, and never reads the environment. */
+import type { TidemarkError } from '@tidemark/contracts';
 import {
   type BaseApp,
   buildBaseApp,
@@ -28,6 +29,7 @@ import { proxies } from './http/proxy/proxies.ts';
 import { serverOptions } from './http/server-options.ts';
 import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
+import { methodsOf } from './request/methods-of.ts';
 import { preRequestSql } from './request/pre-request.ts';
 import { fileRoutes } from './routes/files/files.ts';
 import { jobRoutes } from './routes/jobs/jobs.ts';
@@ -38,6 +40,7 @@ import { scheduleRoutes } from './routes/schedules/schedules.ts';
 import { startPageRoute } from './routes/start-page/start-page.ts';
 import { tableReadRoute } from './routes/tables/read.ts';
 import { tableWriteRoutes } from './routes/tables/write.ts';
+import { wrongPaths } from './routes/tables/wrong-paths.ts';
 import { transactionRoute } from './routes/transaction/transaction.ts';
 
 export interface AppDependencies extends RouteContext {
@@ -60,7 +63,13 @@ const ROUTES = [
   openapiRoute,
   docsRoutes,
   startPageRoute,
+  wrongPaths,
 ];
+
+/** As PostgREST's (RFC 9209), so that a log of proxies has the code. It is no token where a function raised another text. */
+const proxyStatus = ({ code }: TidemarkError) => ({
+  'proxy-status': `PostgREST; error=${code.replaceAll(/[^\w-]/g, '_')}`,
+});
 
 export function buildApp(deps: AppDependencies): BaseApp {
   const { config, metrics, verifyToken } = deps;
@@ -78,6 +87,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
     metricsPage: config,
     isOperator: operatorCheck((token, request: FastifyRequest) => verifyTokenFrom(token, addressOf(request.raw))),
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
+    errorHeaders: proxyStatus,
     first,
     server: serverOptions(config, limiter.trust),
   });
@@ -93,7 +103,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
 
   app.register(work.answers);
   app.register(bodyDeadline, { timeoutMs: config.REQUEST_TIMEOUT_MS });
-  app.register(browserHeaders, headers);
+  app.register(browserHeaders, { ...headers, methodsOf: (request) => methodsOf(request, deps) });
   // The services behind the proxies verify tokens themselves, so the proxies have a scope without our parsers and identity.
   app.register(proxies, { ...deps, limiter, protection });
   app.register(async (scope: BaseApp) => {

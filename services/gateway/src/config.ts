@@ -299,6 +299,8 @@ const configSchema = Type.Object({
 export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly schemas: readonly string[];
   readonly extraSearchPath: readonly string[];
+  /** Without a key, tokens are refused in place of the start. */
+  readonly keysOptional: boolean;
   /** PostgREST's settings that have no meaning here. */
   readonly ignoredSettings: readonly string[];
   /** `app.settings.<name>`, for functions and policies. */
@@ -316,11 +318,12 @@ export interface Config extends Readonly<Static<typeof configSchema>> {
 export const NO_ROLE = 'none';
 
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const { env: own, ignored, appSettings } = ownNames(env);
+  const { env: own, ignored, isPostgrest, appSettings } = ownNames(env);
   const config = loadConfig(configSchema, own, databaseAliases);
   return Object.freeze({
     ...config,
     extraSearchPath: commaSeparated(config.DB_EXTRA_SEARCH_PATH),
+    keysOptional: isPostgrest,
     ignoredSettings: Object.freeze(ignored),
     appSettings: Object.freeze(appSettings),
     tokenRoles: [config.JWT_ROLES, ...(config.DB_ANON_ROLE === NO_ROLE ? [] : [config.DB_ANON_ROLE])].join(),

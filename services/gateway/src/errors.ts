@@ -57,6 +57,22 @@ export const postgrest = {
       details: (p) => `The function ${p.name} returns one value`,
       hint: 'Nothing was called. Leave max-affected out, or declare the function to return a set.',
     }),
+    PGRST117: row<{ method: string }>({
+      status: 405,
+      message: (p) => `Unsupported HTTP method: ${p.method}`,
+      hint: 'OPTIONS of the address names the methods in Allow.',
+    }),
+    PGRST121: row<{ reason: string; hint: string }>({
+      status: 500,
+      message: 'Could not parse JSON in the "RAISE SQLSTATE \'PGRST\'" error',
+      details: (p) => p.reason,
+      hint: (p) => p.hint,
+    }),
+    PGRST125: row({
+      status: 404,
+      message: 'Invalid path specified in request URL',
+      hint: 'Tables are at /rest/v1/<table>, functions at /rest/v1/rpc/<function>.',
+    }),
     PGRST124: row<{ affected: number; maximum: number }>({
       status: 400,
       message: 'Query result exceeds max-affected preference constraint',
@@ -89,6 +105,11 @@ export const errors = {
       status: 400,
       message: (p) => `the body of PATCH has ${p.rows} objects, and one sets the values of all rows`,
       hint: 'Nothing was changed. Send one object; to write several rows, POST with Prefer: resolution=merge-duplicates.',
+    }),
+    LINK_LENGTH: row<{ length: number; maximum: number }>({
+      status: 400,
+      message: (p) => `the address of the next page has ${p.length} characters; ${p.maximum} fit into the Link header`,
+      hint: 'Shorten the lists in the filters, or page in the body of a function called by POST.',
     }),
     EXPORTS_BUSY: row<{ active: number }>({
       status: 503,

@@ -39,7 +39,7 @@ const SECONDS: Readonly<Record<string, string>> = {
 const HOSTS: Readonly<Record<string, string>> = { '*': '::', '*4': '0.0.0.0', '!4': '0.0.0.0', '*6': '::', '!6': '::' };
 const LEVELS: Readonly<Record<string, string>> = { crit: 'fatal' };
 
-/** What PostgREST takes where its file says nothing. Without a role for them, requests without a token are refused. */
+/** PostgREST's own defaults, where ours differ. Without a role for them, requests without a token are refused. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   DB_ANON_ROLE: 'none',
   DB_AGGREGATES_ENABLED: 'false',
@@ -55,6 +55,8 @@ export interface OwnNames {
   readonly env: NodeJS.ProcessEnv;
   /** PostgREST's settings that have no meaning here. */
   readonly ignored: readonly string[];
+  /** PostgREST starts without a secret, and then serves requests without a token alone. */
+  readonly isPostgrest: boolean;
   /** `app.settings.<name>`, which every statement can read by current_setting. */
   readonly appSettings: Readonly<Record<string, string>>;
 }
@@ -85,7 +87,8 @@ export function ownNames(given: NodeJS.ProcessEnv): OwnNames {
   }
   if (isPostgrest) for (const [name, value] of Object.entries(DEFAULTS)) env[name] ||= value;
   if (problems.length > 0) throw configErrors.INVALID({ problems });
-  return { env, ignored, appSettings };
+  if (isPostgrest) env.JWT_DEFAULT_ROLE ||= env.DB_ANON_ROLE === DEFAULTS.DB_ANON_ROLE ? '' : env.DB_ANON_ROLE;
+  return { env, ignored, isPostgrest, appSettings };
 }
 
 function translate(name: string, value: string): [name: string, value: string][] {

@@ -64,7 +64,11 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const onSweepFailed = (error: Error) => observe({ type: 'gateway.keys_sweep_failed', error });
   const writer = new Writer({ config, db, cache, metrics, onSweepFailed });
   await writer.prepare();
-  const verifyToken = createTokenVerifier({ ...tokenOptions({ ...config, JWT_ROLES: config.tokenRoles }), observe });
+  const verifyToken = createTokenVerifier({
+    ...tokenOptions({ ...config, JWT_ROLES: config.tokenRoles }),
+    keysOptional: config.keysOptional,
+    observe,
+  });
   registerTokenMetrics(metrics, verifyToken);
   health.add('postgres', () => db.problem());
   health.add('tokens', () => verifyToken.problem());

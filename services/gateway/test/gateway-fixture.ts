@@ -50,6 +50,7 @@ export async function useGateway(
       NATS_URL: stack.natsUrl,
       NATS_PREFIX: natsPrefix,
       JWT_SECRET: SECRET,
+      JWT_CLOCK_SKEW_S: '0',
       ...METRICS_ENV,
       TIDEMARK_FILES_DIR: filesDir,
       // The test shares the gateway's event loop, so its delay depends on the test and the machine. Tests of shedding set it.

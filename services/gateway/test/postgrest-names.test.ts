@@ -54,7 +54,11 @@ t.test('a PostgREST environment', async (t) => {
     PGRST_SERVER_PORT: '',
     PORT: '0',
   };
-  await t.rejects(gateway.another(env), { hint: /tidemark migrate --login/ }, 'the login lacks the rights at first');
+  await t.rejects(
+    gateway.another(env),
+    { code: 'DB_LOGIN_RIGHTS', hint: /tidemark migrate --login/ },
+    'the login lacks the rights at first',
+  );
   await t.rejects(migrate(database.primaryUrl, { login: 'nobody_of_this_name' }), { code: 'DB_LOGIN_UNKNOWN' });
   await migrate(database.primaryUrl, { login });
   const url = await gateway.another(env);
@@ -64,7 +68,11 @@ t.test('a PostgREST environment', async (t) => {
   const asMember = { authorization: `Bearer ${token}` };
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${url}/rest/v1/${path}`, { headers });
 
-  t.same(await (await get('notes?select=body', asMember)).json(), [{ body: 'one' }], 'the role is in the path of the claims');
+  t.same(
+    await (await get('notes?select=body', asMember)).json(),
+    [{ body: 'one' }],
+    'the role is in the path of the claims',
+  );
   t.equal((await get('notes')).status, 401, 'the anonymous role has no right to the table');
   t.same(await (await get('rpc/setting?name=app.settings.greeting')).json(), 'hello');
   t.same(await (await get('rpc/setting?name=search_path')).json(), '"api", "tools"');
@@ -73,7 +81,11 @@ t.test('a PostgREST environment', async (t) => {
 
   const written = await fetch(`${url}/rest/v1/notes`, {
     method: 'POST',
-    headers: { ...asMember, prefer: 'tx=rollback, missing=default, return=headers-only', 'content-type': 'application/json' },
+    headers: {
+      ...asMember,
+      prefer: 'tx=rollback, missing=default, return=headers-only',
+      'content-type': 'application/json',
+    },
     body: '{"tenant":"a","body":"three"}',
   });
   t.equal(written.status, 201);
@@ -110,7 +122,9 @@ t.test('names and units are translated, and what has no meaning is named', async
   });
   t.same(ignored, ['PGRST_DB_CHANNEL']);
   t.same(appSettings, { 'app.settings.some_name': 'x' });
-  t.throws(() => ownNames({ PGRST_DB_URI: 'postgres://a/b', DATABASE_URL: 'postgres://c/d' }), { code: 'CONFIG_INVALID' });
+  t.throws(() => ownNames({ PGRST_DB_URI: 'postgres://a/b', DATABASE_URL: 'postgres://c/d' }), {
+    code: 'CONFIG_INVALID',
+  });
 });
 
 t.test('without an anonymous role, requests without a token are refused', async (t) => {

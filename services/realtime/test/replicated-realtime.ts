@@ -21,6 +21,7 @@ export async function startReplicated(t: Test, setup: readonly string[], env: Re
     DATABASE_REPLICA_URLS: replica.url,
     NATS_URL: nats.url,
     JWT_SECRET: SECRET,
+    JWT_CLOCK_SKEW_S: '0',
     ...env,
   });
   t.teardown(() => runPhases(running.phases, (problem) => t.fail(problem)));

@@ -72,6 +72,7 @@ export async function startTestRealtime(
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: prefix,
     JWT_SECRET: SECRET,
+    JWT_CLOCK_SKEW_S: '0',
     ...METRICS_ENV,
     RIGHTS_CHECK_MS: '300',
     RELAY_SLOT: `tidemark_${database.name}`,

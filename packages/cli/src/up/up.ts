@@ -18,6 +18,7 @@ import { type ServiceProcess, STOP_ORDER, startService } from './service-process
 import { serviceEntries, serviceUser } from './service-user.ts';
 import { plansEnabled, type UpSettings } from './settings.ts';
 import { summarise } from './summary.ts';
+import { tokenRoles } from './token-roles.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 export interface Up {
@@ -53,7 +54,8 @@ async function startAll(
   const ports = await keptPorts(home, host, portNames(settings));
   const addresses = await startServers(settings, ports.of, events, running);
   await ports.save();
-  const { secret, tokens, isNew } = await loadCredentials(home, settings.secret);
+  const roles = tokenRoles(settings.env);
+  const { secret, tokens, isNew } = await loadCredentials(home, settings.secret, roles);
 
   events.progress('migrating');
   await migrate(addresses.owner);
@@ -77,6 +79,8 @@ async function startAll(
     HOST: host,
     LOG_LEVEL: settings.logLevel,
     JWT_SECRET: secret,
+    JWT_ROLES: roles.accepted.join(),
+    ANON_ROLE: settings.env.ANON_ROLE || roles.anon,
     ...asEnvironment(settings.files),
     // The services must not have the password of the owner.
     DATABASE_OWNER_URL: '',

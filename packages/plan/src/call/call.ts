@@ -4,7 +4,7 @@ import type { Argument, Catalog, Routine } from '../catalog/catalog.ts';
 import { ambiguousFunction, unknownFunction } from '../catalog/suggestions.ts';
 import { countSql } from '../read/read.ts';
 import { bodySql, boundedBodySql, scalarBodySql } from '../sql/body.ts';
-import { planContext } from '../sql/context.ts';
+import { outputOf, planContext } from '../sql/context.ts';
 import type { Source } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
 import { type PlanContext, selectSql } from '../sql/level-sql.ts';
@@ -70,7 +70,7 @@ export function planCall(
   options: CallOptions,
 ): Statement {
   const params = new Params();
-  const context = planContext(catalog, params, options.maxRows);
+  const context = planContext(catalog, params, options.maxRows, outputOf(options.media.kind));
   const { called, level, from } = planRows(context, routine, query, args);
   const total = options.exactCount ? countSql(level, from) : 'null::int8';
   const body = callBodySql(routine, options.media);
@@ -116,9 +116,15 @@ function callBodySql(routine: Routine, media: RowsMedia): string {
   return `coalesce(${bodySql({ ...media, kind: 'object' })}, 'null')`;
 }
 
-export function planCallExport(catalog: Catalog, routine: Routine, query: Query, args: CallArguments): Statement {
+export function planCallExport(
+  catalog: Catalog,
+  routine: Routine,
+  query: Query,
+  args: CallArguments,
+  kind?: string,
+): Statement {
   const params = new Params();
-  const context = planContext(catalog, params, null);
+  const context = planContext(catalog, params, null, outputOf(kind));
   const { call, from: input } = callSql(routine, args, params);
   const alias = context.alias(routine.name);
   const source = sourceOf(catalog, routine, alias);
@@ -136,7 +142,9 @@ function sourceOf(catalog: Catalog, { name, resultColumns, resultRelation: of }:
 }
 
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>
-  media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);
+  media.own
+    ? media.own.isBytes
+    : media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);
 
 export const returnsScalars = (routine: Routine): boolean => routine.resultColumns === null && !routine.resultRelation;
 

@@ -6,6 +6,8 @@
  *   routine       a function of an exposed schema, by name and arguments
  */
 
+import type { OwnMedia } from '@tidemark/query';
+
 export interface Column {
   readonly name: string;
   /** Valid in SQL, as format_type prints it: `integer`, `character varying(80)`, `public.mood[]`. */
@@ -21,6 +23,15 @@ export interface Column {
   readonly generated: boolean;
   readonly comment: string | null;
   readonly enumValues: readonly string[] | null;
+  /** Functions of casts between the column's domain and json or text: PostgREST's data representations. */
+  readonly casts: ColumnCasts | null;
+}
+
+export interface ColumnCasts {
+  readonly toJson?: RelationRef;
+  readonly toText?: RelationRef;
+  readonly fromJson?: RelationRef;
+  readonly fromText?: RelationRef;
 }
 
 export type RelationKind = 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
@@ -119,6 +130,8 @@ export interface Routine {
   readonly resultRelation: RelationRef | null;
   /** `create function … set statement_timeout`, which Postgres itself applies only to statements that begin later. */
   readonly timeoutMs: number | null;
+  /** The media type of the value: the name of the domain that the function returns. */
+  readonly mediaType: { readonly mime: string; readonly isBytes: boolean } | null;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly comment: string | null;
 }
@@ -148,6 +161,8 @@ export interface Catalog {
     /** Some function may. */
     readonly byFunction: boolean;
   };
+  /** Aggregates that return a media type, of exposed schemas. */
+  readonly mediaTypes: readonly OwnMedia[];
   /** ALTER ROLE … SET, which SET ROLE does not apply. */
   readonly roleSettings: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

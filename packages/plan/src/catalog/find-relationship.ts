@@ -18,8 +18,10 @@ export function findRelationship(catalog: Catalog, parent: Relation, embed: Embe
   );
   if (found.length === 1) return found[0] as Relationship;
   if (found.length > 1) {
-    throw ambiguousRelationship({ parent: parent.name, child: embed.name }, found, hintFor);
+    throw ambiguousRelationship({ parent: parent.name, child: embed.name }, found);
   }
+  const other = all.filter((r) => isOtherSide(r, embed));
+  if (other.length === 1) return other[0] as Relationship;
   const { name: child, hint } = embed;
   throw unknownRelationship({ parent: parent.name, child, schema: parent.schema, hint }, all);
 }
@@ -54,6 +56,14 @@ function matches(relationship: Relationship, embed: Embed): boolean {
   return toTable && hintMatches(relationship, hint);
 }
 
+/** The other side of a one-to-one key may be called by the constraint or by its column, too. */
+function isOtherSide(relationship: Relationship, { name, hint }: Embed): boolean {
+  if (relationship.kind !== 'key' || relationship.referencing || !relationship.toOne || hint !== null) return false;
+  if (refKey(relationship.from) === refKey(relationship.to)) return false;
+  const { constraint, columns } = relationship;
+  return constraint === name || (columns.length === 1 && columns[0]?.to === name);
+}
+
 function namesKey(relationship: Relationship, name: string): boolean {
   if (relationship.kind !== 'key') return false;
   return (
@@ -73,9 +83,4 @@ function hintMatches(relationship: Relationship, hint: string): boolean {
   if (relationship.constraint === hint) return true;
   const [only, ...more] = relationship.columns;
   return more.length === 0 && (only?.from === hint || only?.to === hint);
-}
-
-function hintFor(relationship: Relationship): string {
-  if (relationship.kind === 'junction') return relationship.junction.name;
-  return relationship.kind === 'key' ? relationship.constraint : relationship.function.name;
 }

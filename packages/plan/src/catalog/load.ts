@@ -1,4 +1,5 @@
 import { arrayLiteral, type Pool } from '@tidemark/db';
+import type { OwnMedia } from '@tidemark/query';
 import {
   type Argument,
   type Catalog,
@@ -46,6 +47,7 @@ export async function loadCatalog(
     changes,
     readers,
     settings,
+    aggregates,
   ] = await Promise.all([
     pool.query<RelationRow>(statements.RELATIONS, exposed),
     pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
@@ -59,6 +61,7 @@ export async function loadCatalog(
     pool.query<{ changes: boolean }>(CHANGES_SESSION),
     pool.query<RelationRef & { by_function: boolean }>(REQUEST_READERS),
     pool.query<{ role: string; name: string; value: string }>(ROLE_SETTINGS),
+    pool.query<MediaRow>(statements.MEDIA_AGGREGATES, exposed),
   ]);
 
   const computed = computedColumns(routineRows);
@@ -111,6 +114,7 @@ export async function loadCatalog(
       byFunction: readers.some((row) => row.by_function),
     },
     roleSettings: settingsByRole(settings),
+    mediaTypes: aggregates.map(toOwnMedia),
     timeZones: new Set(zoneRows.map((row) => row.name)),
   };
 }
@@ -124,6 +128,20 @@ function settingsByRole(rows: readonly { role: string; name: string; value: stri
   }
   return byRole;
 }
+
+interface MediaRow extends RelationRef {
+  mime: string;
+  is_bytes: boolean;
+  rows_schema: string | null;
+  rows_name: string | null;
+}
+
+const toOwnMedia = ({ mime, is_bytes: isBytes, schema, name, rows_schema, rows_name }: MediaRow): OwnMedia => ({
+  mime,
+  isBytes,
+  aggregate: { schema, name },
+  rowsOf: rows_schema !== null && rows_name !== null ? { schema: rows_schema, name: rows_name } : null,
+});
 
 interface RelationRow {
   schema: string;
@@ -238,6 +256,7 @@ interface RoutineRow {
   relation_name: string | null;
   rows_estimate: number;
   timeout_ms: number | null;
+  media_type: Routine['mediaType'];
   takes_row_of: RelationRef | null;
 }
 
@@ -254,6 +273,7 @@ function toRoutine(row: RoutineRow): Routine {
     resultColumns: row.composite_columns ?? row.out_columns,
     resultRelation,
     timeoutMs: row.timeout_ms,
+    mediaType: row.media_type,
     volatility: VOLATILITIES[row.volatility],
     comment: row.comment,
   });

@@ -58,6 +58,8 @@ export function findRelationships(
   const found = new Map<string, Relationship[]>();
   const add = (relationship: Relationship) => {
     if (!relations.has(refKey(relationship.from)) || !relations.has(refKey(relationship.to))) return;
+    // A role seldom has a right to a table that is not exposed, and the answer would name it.
+    if (relationship.kind === 'junction' && !relations.has(refKey(relationship.junction))) return;
     const list = found.get(refKey(relationship.from));
     if (list) list.push(Object.freeze(relationship));
     else found.set(refKey(relationship.from), [Object.freeze(relationship)]);
@@ -108,7 +110,8 @@ function junctions(keys: readonly Key[]): JunctionRelationship[] {
   return found;
 }
 
-type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string> }[]>;
+/** For each table, the views that show it, with the names that each of its columns has there. */
+type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string[]> }[]>;
 
 function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
   const byTable: ViewColumns = new Map();
@@ -121,7 +124,9 @@ function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
       entry = { view: { schema: row.view_schema, name: row.view_name }, columns: new Map() };
       views.push(entry);
     }
-    if (!entry.columns.has(row.table_column)) entry.columns.set(row.table_column, row.view_column);
+    const names = entry.columns.get(row.table_column);
+    if (names) names.push(row.view_column);
+    else entry.columns.set(row.table_column, [row.view_column]);
   }
   return byTable;
 }
@@ -130,23 +135,24 @@ function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
 function keysOf(row: ForeignKeyRow, views: ViewColumns): Key[] {
   const table: RelationRef = { schema: row.from_schema, name: row.from_name };
   const target: RelationRef = { schema: row.to_schema, name: row.to_name };
-  const froms = [{ ref: table, rename: (c: string): string | undefined => c }, ...renamings(table, views)];
-  const tos = [{ ref: target, rename: (c: string): string | undefined => c }, ...renamings(target, views)];
+  const own = (column: string): readonly string[] => [column];
+  const froms = [{ ref: table, names: own }, ...renamings(table, views)];
+  const tos = [{ ref: target, names: own }, ...renamings(target, views)];
   const inPrimaryKey =
     row.from_primary_key.length > 0 && row.columns.every((pair) => row.from_primary_key.includes(pair.from));
   const keys: Key[] = [];
   for (const from of froms) {
     for (const to of tos) {
-      const columns = row.columns.map((pair) => ({ from: from.rename(pair.from), to: to.rename(pair.to) }));
-      if (columns.some((pair) => pair.from === undefined || pair.to === undefined)) continue;
-      keys.push({
-        constraint: row.constraint,
-        from: from.ref,
-        to: to.ref,
-        columns: columns as ColumnPair[],
-        unique: row.is_unique,
-        inPrimaryKey,
-      });
+      for (const columns of combinations(row.columns, from.names, to.names)) {
+        keys.push({
+          constraint: row.constraint,
+          from: from.ref,
+          to: to.ref,
+          columns,
+          unique: row.is_unique,
+          inPrimaryKey,
+        });
+      }
     }
   }
   return keys;
@@ -155,6 +161,23 @@ function keysOf(row: ForeignKeyRow, views: ViewColumns): Key[] {
 function renamings(table: RelationRef, views: ViewColumns) {
   return (views.get(refKey(table)) ?? []).map(({ view, columns }) => ({
     ref: view,
-    rename: (column: string) => columns.get(column),
+    names: (column: string): readonly string[] => columns.get(column) ?? [],
   }));
 }
+
+/** A view may show a column under several names; each set of names for the whole key is a relationship of its own. */
+function combinations(
+  pairs: readonly ColumnPair[],
+  fromNames: (column: string) => readonly string[],
+  toNames: (column: string) => readonly string[],
+): readonly (readonly ColumnPair[])[] {
+  let found: (readonly ColumnPair[])[] = [[]];
+  for (const pair of pairs) {
+    const options = fromNames(pair.from).flatMap((from) => toNames(pair.to).map((to) => ({ from, to })));
+    found = found.flatMap((before) => options.map((option) => [...before, option])).slice(0, MAX_COMBINATIONS);
+  }
+  return found;
+}
+
+/** A view that shows each of two columns under four names has as many. */
+const MAX_COMBINATIONS = 16;

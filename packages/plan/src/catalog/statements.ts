@@ -51,6 +51,14 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
                    end,
                   'generated', a.attgenerated <> '' or a.attidentity = 'a',
                   'comment', col_description(c.oid, a.attnum),
+                  'casts', case when t.typtype = 'd' then (
+                     select json_object_agg(case when k.castsource = t.oid then 'to' else 'from' end
+                                || case when 'json'::regtype in (k.castsource, k.casttarget) then 'Json' else 'Text' end,
+                              json_build_object('schema', kn.nspname, 'name', kp.proname))
+                       from pg_cast k join pg_proc kp on kp.oid = k.castfunc join pg_namespace kn on kn.oid = kp.pronamespace
+                      where k.castcontext = 'i' and k.castmethod = 'f'
+                        and (k.castsource = t.oid and k.casttarget in ('json'::regtype, 'text'::regtype)
+                          or k.casttarget = t.oid and k.castsource in ('json'::regtype, 'text'::regtype))) end,
                   'enumValues', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid)
                 ) order by a.attnum)
            from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -113,6 +121,19 @@ select vn.nspname as view_schema, vc.relname as view_name, va.attname as view_co
  where vn.nspname = any ($1) and sc.relkind in ('r','p','f')
  order by o.ord`;
 
+/** The name of a domain is a media type. */
+const MEDIA_TYPE = `dt.typtype = 'd' and (dt.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or dt.typname = '*/*')`;
+
+/** Aggregates over the rows of one relation, or over any rows. */
+export const MEDIA_AGGREGATES = `
+select lower(dt.typname) as mime, dt.typbasetype = 'bytea'::regtype as is_bytes, n.nspname as schema, p.proname as name,
+       an.nspname as rows_schema, ac.relname as rows_name
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type dt on dt.oid = p.prorettype
+  join pg_type at on at.oid = p.proargtypes[0]
+  left join pg_class ac on ac.oid = at.typrelid and ac.relkind in ('r','v','m','f','p') left join pg_namespace an on an.oid = ac.relnamespace
+ where p.prokind = 'a' and p.pronargs = 1 and n.nspname = any ($1) and ${MEDIA_TYPE}
+   and (ac.oid is not null or at.oid in ('anyelement'::regtype, 'record'::regtype))`;
+
 export const ROUTINES = `
 select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.proretset as returns_set,
        p.prorettype = 'void'::regtype as returns_void, format_type(p.prorettype, null) as return_type,
@@ -132,6 +153,8 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
        (select json_agg(a.attname order by a.attnum) from pg_attribute a
          where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
        rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
+       (select case when ${MEDIA_TYPE} then json_build_object('mime', lower(dt.typname), 'isBytes', dt.typbasetype = 'bytea'::regtype) end
+         where not p.proretset) as media_type,
        p.prorows as rows_estimate,
        (select case when setting ~ '^statement_timeout=[0-9]+$' then substr(setting, 19)::int
                     else (extract(epoch from substr(setting, 19)::interval) * 1000)::int end
@@ -202,6 +225,7 @@ select md5(concat_ws(',',
   (select max(xmin::text::int8) from pg_proc where oid >= 16384), (select count(*) from pg_proc where oid >= 16384),
   (select max(xmin::text::int8) from pg_namespace), (select max(xmin::text::int8) from pg_type where oid >= 16384),
   (select max(xmin::text::int8) from pg_enum where oid >= 16384), (select max(xmin::text::int8) from pg_rewrite where oid >= 16384),
+  (select count(*) from pg_cast where oid >= 16384), (select max(xmin::text::int8) from pg_cast where oid >= 16384),
   (select max(xmin::text::int8) from pg_policy where oid >= 16384), (select count(*) from pg_policy where oid >= 16384),
   (select max(xmin::text::int8) from pg_trigger where oid >= 16384), (select count(*) from pg_trigger where oid >= 16384), (select max(xmin::text::int8) from pg_attrdef where oid >= 16384),
   (select count(*) from pg_roles), (select string_agg(concat_ws(' ', setrole, setdatabase, setconfig::text), ',' order by setrole, setdatabase) from pg_db_role_setting), (select string_agg(rolname, ',' order by rolname) from pg_roles where rolsuper or rolbypassrls), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;

@@ -5,6 +5,7 @@
 import { TidemarkError } from '@tidemark/contracts';
 import { postgrest } from '../errors.ts';
 import type { Catalog, Relation, Relationship, Routine } from './catalog.ts';
+import { describeRelationship, namesOf } from './describe-relationship.ts';
 import { nearest } from './nearest.ts';
 import type { Rights } from './rights.ts';
 
@@ -103,7 +104,6 @@ export function unknownRelationship({ parent, child, schema, hint }: Embedding, 
 export function ambiguousRelationship(
   { parent, child }: Pick<Embedding, 'parent' | 'child'>,
   found: readonly Relationship[],
-  nameOf: (relationship: Relationship) => string,
 ): TidemarkError {
   return suggesting(postgrest.PGRST201({ parent, child, choices: [] }), (rights) => {
     const near = found.filter(
@@ -111,7 +111,8 @@ export function ambiguousRelationship(
         visible(rights, relationship.to) &&
         (relationship.kind !== 'junction' || visible(rights, relationship.junction)),
     );
-    return near.length === 0 ? undefined : postgrest.PGRST201({ parent, child, choices: near.map(nameOf) });
+    if (near.length === 0) return undefined;
+    return postgrest.PGRST201({ parent, child, choices: namesOf(near), found: near.map(describeRelationship) });
   });
 }
 

@@ -69,7 +69,7 @@ export class PlanCache {
   ): Statement {
     const shape = shapeOf(query, options.maxRows);
     const { media, exactCount, countLimit = null, maxRows } = options;
-    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${options.settings === true} ${query.after === null} ${shape.text}`;
+    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${options.settings === true} ${media.own ? JSON.stringify(media.own) : ''} ${query.after === null} ${shape.text}`;
     let plan = this.#plans.get(key);
     if (plan) this.#counts.hits += 1;
     else {

@@ -2,7 +2,7 @@ import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql } from '../sql/body.ts';
-import { fromSql, planContext, rootSource } from '../sql/context.ts';
+import { fromSql, outputOf, planContext, rootSource } from '../sql/context.ts';
 import { planLevel } from '../sql/level.ts';
 import { type LevelSql, selectSql } from '../sql/level-sql.ts';
 import { pageFirstSql } from '../sql/page-first.ts';
@@ -28,7 +28,7 @@ export interface ReadPlan extends Statement {
 
 export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): ReadPlan {
   const params = new Params();
-  const context = planContext(catalog, params, options.maxRows);
+  const context = planContext(catalog, params, options.maxRows, outputOf(options.media.kind));
   const source = rootSource(context, relation);
   const level = planLevel(context, query, source);
   const from = fromSql(source);

@@ -2,9 +2,12 @@
  * Postgres renders the rows as one text, so that the gateway never parses a row. A row is written `"_t".*`: a bare
  * `"_t"` would be a column, where the rows have one of that name.
  */
-import type { RowsMedia } from '@tidemark/query';
+import type { OwnMedia, RowsMedia } from '@tidemark/query';
+import type { RelationRef } from '../catalog/catalog.ts';
+import { qualified } from './params.ts';
 
 export function bodySql(media: RowsMedia): string {
+  if (media.own?.aggregate) return ownBodySql(media.own, media.own.aggregate);
   switch (media.kind) {
     case 'object':
       return `(json_agg(${rowSql(media)}) -> 0)::text`;
@@ -17,6 +20,13 @@ export function bodySql(media: RowsMedia): string {
     default:
       return `coalesce(json_agg(${rowSql(media)}), '[]')::text`;
   }
+}
+
+/** The aggregate of one relation takes rows of its type, which `"_t"` has where all columns are selected. */
+function ownBodySql({ rowsOf, isBytes }: OwnMedia, aggregate: RelationRef): string {
+  const row = rowsOf ? `row("_t".*)::${qualified(rowsOf)}` : '"_t"';
+  const body = `${qualified(aggregate)}(${row})`;
+  return isBytes ? `encode(${body}::bytea, 'base64')` : `${body}::text`;
 }
 
 /** Every connection of the gateway sets this at its start (@tidemark/db, database.ts). */
@@ -50,7 +60,7 @@ const csvSql = `coalesce(
 export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean): string {
   const value = '"_t"."value"';
   // Bytes are sent as text; the route decodes them.
-  if (isBytes) return `encode(string_agg(${value}, ''), 'base64')`;
+  if (isBytes) return `encode(string_agg(${value}::bytea, ''), 'base64')`;
   if (media.kind === 'text' || media.kind === 'octet-stream') return `string_agg(${value}::text, '')`;
   if (media.kind === 'csv') return `string_agg(${value}::text, e'\\n')`;
   if (isSet) return `coalesce(json_agg(${value}), '[]')::text`;

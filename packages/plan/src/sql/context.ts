@@ -11,12 +11,21 @@ import { identifier, type Params, qualified } from './params.ts';
 /** Postgres cuts identifiers at 63 bytes, and must not cut off the number. */
 const MAX_BASE_BYTES = 40;
 
-export function planContext(catalog: Catalog, params: Params, maxRows: number | null): PlanContext {
+/** CSV has texts, all other media types have JSON. */
+export const outputOf = (kind: string | undefined): PlanContext['output'] => (kind === 'csv' ? 'text' : 'json');
+
+export function planContext(
+  catalog: Catalog,
+  params: Params,
+  maxRows: number | null,
+  output: PlanContext['output'] = 'json',
+): PlanContext {
   let next = 0;
   return {
     catalog,
     params,
     maxRows,
+    output,
     alias: (base) => {
       next += 1;
       return `${Buffer.from(base).subarray(0, MAX_BASE_BYTES).toString().replaceAll('\ufffd', '')}_${next}`;

@@ -52,9 +52,30 @@ export function outputName(item: SelectColumn | SelectCount): string {
   return last?.kind === 'key' ? last.key : item.field.name;
 }
 
-export function plainValueSql(catalog: Catalog, source: Source, item: SelectColumn): string {
-  return castSql(catalog, fieldSql(source, item.field), item.cast);
+/** A plain column is shown in its representation; a cast, a JSON path or an aggregate uses its value. */
+export function plainValueSql(context: PlanContext, source: Source, item: SelectColumn, grouped: boolean): string {
+  const { field, cast, aggregate } = item;
+  const isPlain = cast === null && aggregate === null && field.json.length === 0;
+  const shown = isPlain ? representedSql(context, source, field.name, grouped) : undefined;
+  return shown ?? castSql(context.catalog, fieldSql(source, field), cast);
 }
+
+/** Returns a call of the domain's cast; undefined for a column without one. */
+export function representedSql(
+  { output }: PlanContext,
+  source: Source,
+  name: string,
+  grouped: boolean,
+): string | undefined {
+  const casts = source.relation?.columns.get(name)?.casts;
+  const cast = output === 'text' ? casts?.toText : casts?.toJson;
+  if (!cast) return undefined;
+  // JSON has no equality to group by.
+  return `${qualified(cast)}(${columnOf(source.alias, name)})${grouped && output === 'json' ? '::jsonb' : ''}`;
+}
+
+export const isRepresented = ({ relation }: Source): boolean =>
+  relation !== null && [...relation.columns.values()].some(({ casts }) => casts?.toJson ?? casts?.toText);
 
 /** Returns the aggregate of `value`, or, where a level further up computes it, the value alone. */
 export function aggregateOutput(

@@ -7,6 +7,8 @@ export interface PlanContext {
   readonly params: Params;
   /** Maximum number of rows of the root and of each to-many embed; null: unlimited. */
   readonly maxRows: number | null;
+  /** The representation that domains with casts have in the answer. */
+  readonly output: 'json' | 'text';
   alias(base: string): string;
 }
 

@@ -1,11 +1,19 @@
 /** Embeds become lateral joins, so that the whole query is one statement whatever its depth. */
-import type { Embed, Level, OrderTerm } from '@tidemark/query';
+import type { Condition, Embed, Level, OrderTerm } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
 import { conditionsSql } from './conditions.ts';
 import { planEmbed, relatedValueSql } from './embed.ts';
-import { aggregateOutput, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
+import {
+  aggregateOutput,
+  fieldSql,
+  isRepresented,
+  outputName,
+  plainValueSql,
+  representedSql,
+  type Source,
+} from './fields.ts';
 import type { EmbedJoin, LevelSql, LevelUse, Output, PlanContext } from './level-sql.ts';
 import { columnOf, identifier } from './params.ts';
 
@@ -18,20 +26,22 @@ export function planLevel(context: PlanContext, level: Level, source: Source, us
   for (const item of level.select) {
     switch (item.kind) {
       case 'star':
-        outputs.push(...starOutputs(source, aggregating || source.hasMore === true || use.expands === true));
+        outputs.push(
+          ...starOutputs(context, source, grouped, aggregating || source.hasMore === true || use.expands === true),
+        );
         break;
       case 'count':
         outputs.push(aggregateOutput(context, item, '1', use));
         break;
       case 'column': {
-        const value = plainValueSql(catalog, source, item);
+        const value = plainValueSql(context, source, item, grouped);
         outputs.push(
           item.aggregate === null
             ? {
                 name: outputName(item),
                 sql: value,
                 aggregated: false,
-                ...(item.cast === null && { field: item.field }),
+                ...(item.cast === null && !isRepresented(source) && { field: item.field }),
               }
             : aggregateOutput(context, item, value, use),
         );
@@ -50,6 +60,7 @@ export function planLevel(context: PlanContext, level: Level, source: Source, us
     if (join) tested.add(join);
     return join ? join.isNull : 'false';
   };
+  checkEmbedFilters(level, source);
   const where = conditionsSql(level.where, source, params, embedIsNull);
   return {
     outputs,
@@ -60,6 +71,24 @@ export function planLevel(context: PlanContext, level: Level, source: Source, us
     orderBy: orderBySql(context, level, source, joins),
     limit: limitSql(context, level, use),
   };
+}
+
+/** A filter on an embed's name is one on a column of that name, else an error: only null tests apply to embeds. */
+function checkEmbedFilters({ where, select }: Level, { relation, columns }: Source): void {
+  if (where.length === 0) return;
+  const embeds = new Set(select.flatMap((item) => (item.kind === 'embed' ? [item.alias ?? item.name] : [])));
+  if (embeds.size === 0) return;
+  const check = (condition: Condition): void => {
+    if (condition.kind === 'embed-null') return;
+    if (condition.kind === 'and' || condition.kind === 'or') {
+      for (const part of condition.conditions) check(part);
+      return;
+    }
+    const { name } = condition.field;
+    const isColumn = relation ? relation.columns.has(name) || relation.computed.has(name) : columns?.includes(name);
+    if (embeds.has(name) && !isColumn) throw postgrest.PGRST120({ name });
+  };
+  for (const condition of where) check(condition);
 }
 
 /** Aggregates in the spread of a to-one embed are computed over the rows of the parent. */
@@ -73,15 +102,15 @@ function aggregates(catalog: Catalog, relation: Relation | null, level: Level): 
   });
 }
 
-function starOutputs(source: Source, expanded: boolean): Output[] {
-  if (!expanded || !source.relation) {
+function starOutputs(context: PlanContext, source: Source, grouped: boolean, expanded: boolean): Output[] {
+  if (!source.relation || !(expanded || isRepresented(source))) {
     return [{ name: '*', sql: `${identifier(source.alias)}.*`, aggregated: false }];
   }
   return [...source.relation.columns.keys()].map((name) => ({
     name,
-    sql: columnOf(source.alias, name),
+    sql: representedSql(context, source, name, grouped) ?? columnOf(source.alias, name),
     aggregated: false,
-    field: { name, json: [] },
+    ...(!isRepresented(source) && { field: { name, json: [] } }),
   }));
 }
 

@@ -1,7 +1,7 @@
 /** The rows of a body as a relation `"_body"`, with the types of the columns (column-types.ts). */
-import type { Column, Relation } from '../catalog/catalog.ts';
+import type { Column, Relation, RelationRef } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
-import { columnOf, identifier, literal } from '../sql/params.ts';
+import { columnOf, identifier, literal, qualified } from '../sql/params.ts';
 import type { Payload } from './payload.ts';
 
 export function writtenColumns(relation: Relation, keys: readonly string[]): readonly string[] {
@@ -15,6 +15,16 @@ export function writtenColumns(relation: Relation, keys: readonly string[]): rea
 const readsText = (column: Column | undefined, { texts }: Pick<Payload, 'texts'>): boolean =>
   texts === true && column?.isJson === true;
 
+/** The cast of a domain that reads the value of a body. */
+function castIn(
+  column: Column | undefined,
+  { texts }: Pick<Payload, 'texts'>,
+): { type: 'text' | 'json'; by: RelationRef } | undefined {
+  const { fromText, fromJson } = column?.casts ?? {};
+  if (texts === true && fromText) return { type: 'text', by: fromText };
+  return fromJson && { type: 'json', by: fromJson };
+}
+
 export function columnDefinitions(
   relation: Relation,
   columns: readonly string[],
@@ -23,7 +33,7 @@ export function columnDefinitions(
   return columns
     .map((name) => {
       const column = relation.columns.get(name);
-      return `${identifier(name)} ${readsText(column, payload) ? 'text' : column?.bareType}`;
+      return `${identifier(name)} ${castIn(column, payload)?.type ?? (readsText(column, payload) ? 'text' : column?.bareType)}`;
     })
     .join(', ');
 }
@@ -32,6 +42,8 @@ export function bodyValues(relation: Relation, columns: readonly string[], paylo
   return columns.map((name) => {
     const column = relation.columns.get(name);
     const value = columnOf('_body', name);
+    const cast = castIn(column, payload);
+    if (cast) return `${qualified(cast.by)}(${value})`;
     return readsText(column, payload) ? `${value}::${column?.bareType}` : value;
   });
 }
@@ -57,7 +69,9 @@ export function recordsetSql(
 ): string {
   const defaults = missingDefault
     ? columns.flatMap((column) => {
-        const sql = relation.columns.get(column)?.defaultSql;
+        const { defaultSql, casts, bareType } = relation.columns.get(column) ?? {};
+        const sql =
+          defaultSql && casts?.toJson ? `${qualified(casts.toJson)}((${defaultSql})::${bareType})` : defaultSql;
         const key = literal(column);
         return sql
           ? [`case when "_e".value ? ${key} then '{}'::jsonb else jsonb_build_object(${key}, ${sql}) end`]

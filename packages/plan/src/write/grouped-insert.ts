@@ -5,7 +5,7 @@
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql, boundedBodySql } from '../sql/body.ts';
-import { freeColumn, fromSql, planContext, rootSource } from '../sql/context.ts';
+import { freeColumn, fromSql, outputOf, planContext, rootSource } from '../sql/context.ts';
 import { planLevel } from '../sql/level.ts';
 import { selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params } from '../sql/params.ts';
@@ -34,7 +34,7 @@ export interface GroupedRow {
 export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: string; params: (string | null)[] } {
   const { relation, query, options } = shape;
   const params = new Params();
-  const context = planContext(catalog, params, null);
+  const context = planContext(catalog, params, null, outputOf(options.media.kind));
   const root = rootSource(context, relation);
   const ordinal = identifier(freeColumn(relation, '_n'));
   const rows = params.bind(null);

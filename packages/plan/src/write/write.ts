@@ -6,7 +6,7 @@ import { postgrest } from '../errors.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { bodySql, boundedBodySql } from '../sql/body.ts';
 import { conditionsSql } from '../sql/conditions.ts';
-import { fromSql, planContext, type RootSource, rootSource } from '../sql/context.ts';
+import { fromSql, outputOf, planContext, type RootSource, rootSource } from '../sql/context.ts';
 import { type Source, valueSql } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
 import { type PlanContext, selectSql } from '../sql/level-sql.ts';
@@ -46,7 +46,7 @@ export function planInsert(
   options: InsertOptions,
 ): Statement {
   const params = new Params();
-  const context = planContext(catalog, params, null);
+  const context = planContext(catalog, params, null, outputOf(options.media.kind));
   const source = rootSource(context, relation);
   const columns = writtenColumns(relation, query.columns ?? payload.keys);
   // `default values` inserts one row; several empty objects would need as many statements.
@@ -78,7 +78,7 @@ export function planUpdate(
   options: WriteOptions,
 ): Statement {
   const params = new Params();
-  const context = planContext(catalog, params, null);
+  const context = planContext(catalog, params, null, outputOf(options.media.kind));
   const source = rootSource(context, relation);
   const columns = writtenColumns(relation, query.columns ?? payload.keys);
   if (columns.length === 0) {
@@ -96,7 +96,7 @@ export function planUpdate(
 
 export function planDelete(catalog: Catalog, relation: Relation, query: Query, options: WriteOptions): Statement {
   const params = new Params();
-  const context = planContext(catalog, params, null);
+  const context = planContext(catalog, params, null, outputOf(options.media.kind));
   const source = rootSource(context, relation);
   const sql = `delete from ${fromSql(source)}${whereSql(source, query, params)}`;
   return answer({ context, source, query, options, sql });

@@ -31,10 +31,10 @@ export const tokenConfig = {
   JWT_AUDIENCE: Type.String({ default: '', description: 'accepted aud, separated by commas; empty: not checked' }),
   JWT_ISSUER: Type.String({ default: '', description: 'accepted iss; empty: not checked' }),
   JWT_CLOCK_SKEW_S: Type.Integer({
-    default: 0,
+    default: 30,
     minimum: 0,
     maximum: 300,
-    description: 'seconds that exp and nbf are stretched by, where the issuer’s clock may differ',
+    description: 'seconds that exp, nbf and iat are stretched by, as the issuer’s clock may differ; 30 as in PostgREST',
   }),
   JWT_ROLES: Type.String({
     default: 'anon,authenticated,service_role,ops',

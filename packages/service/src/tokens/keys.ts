@@ -16,6 +16,8 @@ export interface KeyOptions extends Omit<KeySourceOptions, 'url' | 'onChanged'> 
   secret?: string;
   /** The secret is the bytes of this base64 text. */
   secretIsBase64?: boolean;
+  /** Without any key, tokens are refused. Default: there must be one. */
+  keysOptional?: boolean;
   /** JSON text of RFC 7517. */
   jwks?: string;
   jwksUrl?: string;
@@ -60,7 +62,7 @@ export function createKeys(options: KeyOptions & { onChanged: () => void }): Key
   const secretKey = secret ? secretBytes(checkSecret(secret), options.secretIsBase64 === true) : undefined;
   const inline = jwks ? publicKeySet(jwks, 'JWT_JWKS') : undefined;
   const source = jwksUrl ? new KeySource({ ...options, url: jwksUrl }) : undefined;
-  if (!secretKey && !inline && !source) {
+  if (!secretKey && !inline && !source && options.keysOptional !== true) {
     throw configErrors.INVALID({ problems: ['JWT_SECRET is not set, and neither is JWT_JWKS_URL nor JWT_JWKS'] });
   }
   const accepted = [...(secretKey ? ['HS256'] : []), ...(inline || source ? ASYMMETRIC : [])];
@@ -83,6 +85,7 @@ export function createKeys(options: KeyOptions & { onChanged: () => void }): Key
   const generation = () => source?.generation ?? 0;
 
   async function verify(token: string): Promise<Verified> {
+    if (accepted.length === 0) throw authErrors.SECRET_MISSING();
     try {
       const { alg } = decodeProtectedHeader(token);
       if (typeof alg !== 'string' || !accepted.includes(alg)) {
@@ -145,7 +148,7 @@ function checkSecret(secret: string): string {
   });
 }
 
-/** RFC 7518 §3.2 */
+/** The least that RFC 7518 §3.2 allows for HS256. */
 const MIN_SECRET_BYTES = 32;
 
 function secretBytes(secret: string, isBase64: boolean): Uint8Array {
@@ -163,6 +166,9 @@ function asAuthError(cause: unknown): unknown {
   if (cause instanceof jose.JWTClaimValidationFailed && cause.claim === 'nbf' && cause.reason === 'check_failed') {
     return authErrors.TOKEN_NOT_YET({ at: timestamp(cause.payload.nbf) }, { cause });
   }
+  if (cause instanceof jose.JWTClaimValidationFailed) {
+    return authErrors.TOKEN_CLAIM({ reason: claimProblem(cause) }, { cause });
+  }
   if (cause instanceof jose.JWKSNoMatchingKey) {
     return authErrors.TOKEN_INVALID(
       { reason: 'no key of the issuer’s set matches its "kid" and algorithm' },
@@ -173,6 +179,11 @@ function asAuthError(cause: unknown): unknown {
     return authErrors.TOKEN_INVALID({ reason: cause.message }, { cause });
   }
   return cause;
+}
+
+function claimProblem({ claim, reason, message }: jose.JWTClaimValidationFailed): string {
+  if (reason === 'invalid') return `The JWT '${claim}' claim must be a number`;
+  return claim === 'aud' ? 'JWT not in audience' : message;
 }
 
 const timestamp = (seconds: number | undefined) => {

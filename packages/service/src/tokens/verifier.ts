@@ -85,6 +85,7 @@ function asVerified(
   roles: ReadonlySet<string>,
   { role: given, defaultRole, clockSkewS = 0 }: TokenVerifierOptions & { readonly role: unknown },
 ): VerifiedToken {
+  checkClaims(claims, clockSkewS);
   const role = given ?? defaultRole;
   if (role === undefined || role === '') throw authErrors.ROLE_MISSING({ permitted: [...roles] });
   if (typeof role !== 'string' || !(roles.has(role) || roles.has(ANY_ROLE))) {
@@ -99,6 +100,17 @@ function asVerified(
     claimsText,
     ...(typeof claims.exp === 'number' ? { expires: claims.exp + clockSkewS } : {}),
   });
+}
+
+/** jose checks the types of the times, and `aud` and `iat` only where they are asked for. */
+function checkClaims({ aud, iat }: Record<string, unknown>, clockSkewS: number): void {
+  const isText = (value: unknown) => typeof value === 'string';
+  if (aud !== undefined && aud !== null && !isText(aud) && !(Array.isArray(aud) && aud.every(isText))) {
+    throw authErrors.TOKEN_CLAIM({ reason: "The JWT 'aud' claim must be a string or an array of strings" });
+  }
+  if (typeof iat === 'number' && iat > Date.now() / 1_000 + clockSkewS) {
+    throw authErrors.TOKEN_CLAIM({ reason: 'JWT issued at future' });
+  }
 }
 
 /**
@@ -138,7 +150,12 @@ export function tokenOf(headers: TokenHeaders): string | undefined {
   if (authorization !== undefined) {
     const [scheme, token, ...rest] = authorization.trim().split(/\s+/);
     if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0) {
-      throw authErrors.TOKEN_INVALID({ reason: 'the Authorization header is not "Bearer <token>"' });
+      const isEmpty = scheme?.toLowerCase() === 'bearer' && !token;
+      throw authErrors.TOKEN_INVALID({
+        reason: isEmpty
+          ? 'Empty JWT is sent in Authorization header'
+          : 'the Authorization header is not "Bearer <token>"',
+      });
     }
     return token;
   }

@@ -57,7 +57,7 @@ t.test(
     await t.rejects(verify(await sign({ role: ['anon'] })), { code: 'AUTH_ROLE_UNKNOWN' });
     await t.rejects(verify(await sign({ sub: 'x' })), {
       code: 'AUTH_ROLE_MISSING',
-      status: 403,
+      status: 401,
       hint: /JWT_DEFAULT_ROLE/,
     });
     await t.rejects(verify(await sign({ role: 'authenticated' }, 'HS256', 'another secret of thirty-two char')), {
@@ -106,8 +106,25 @@ t.test('checks audience and issuer', async (t) => {
     { aud: 'x', iss: 'https://idp' },
     { aud: 'other', iss: 'https://evil' },
   ]) {
-    await t.rejects(strict(await sign({ role: 'service_role', ...claims })), { code: 'AUTH_TOKEN_INVALID' });
+    await t.rejects(strict(await sign({ role: 'service_role', ...claims })), { code: 'AUTH_TOKEN_CLAIM' });
   }
+});
+
+t.test('the role is where the path of the setting leads', async (t) => {
+  const roleOf = async (roleClaim: string, claims: Record<string, unknown>) =>
+    (await createTokenVerifier({ secret, roleClaim })(await sign(claims))).role;
+  t.equal(await roleOf('.app.roles[1]', { app: { roles: ['x', 'anon'] } }), 'anon');
+  t.equal(await roleOf('."https://x/role"', { 'https://x/role': 'ops' }), 'ops');
+  t.equal(await roleOf('.roles[?(@ ^== "auth")]', { roles: ['x', 'authenticated'] }), 'authenticated');
+  await t.rejects(roleOf('.app.role', { role: 'anon' }), { code: 'AUTH_ROLE_MISSING' }, 'no other claim counts');
+  t.throws(() => createTokenVerifier({ secret, roleClaim: 'role' }), { code: 'CONFIG_INVALID' });
+});
+
+t.test('a secret in base64 is its bytes; * admits every role', async (t) => {
+  const encoded = Buffer.from(secret).toString('base64url');
+  const verifier = createTokenVerifier({ secret: encoded, secretIsBase64: true, roles: ['*'] });
+  t.equal((await verifier(await sign({ role: 'anybody' }))).role, 'anybody');
+  t.throws(() => createTokenVerifier({ secret: 'AAAA', secretIsBase64: true }), { code: 'CONFIG_INVALID' });
 });
 
 t.test('the cache is bounded in tokens and in characters', async (t) => {

@@ -12,7 +12,7 @@ export interface CachedAnswer {
   readonly total: number | null;
   readonly etag: string;
   coded?: Map<Coding, Buffer>;
-  /** What a function before the statement has set for the response. Such an answer is not cached. */
+  /** A function before the statement has set these for the response. Such an answer is not cached. */
   readonly settings?: ResponseSettings;
 }
 

@@ -68,8 +68,8 @@ export class FunctionCall implements PlannedWrite {
   }
 
   exportStatement(): Statement {
-    const { routine, query, args } = this.#parts;
-    return planCallExport(this.#catalog, routine, query, args);
+    const { routine, query, args, media } = this.#parts;
+    return planCallExport(this.#catalog, routine, query, args, media.kind);
   }
 
   check(row: WriteRow): void {
@@ -90,7 +90,7 @@ export class FunctionCall implements PlannedWrite {
     return storedReply({
       status: routine.returnsVoid ? 204 : status,
       media: this.#media,
-      body: routine.returnsVoid ? null : row.body,
+      body: routine.returnsVoid ? null : (row.body ?? ''),
       headers: routine.returnsVoid
         ? {}
         : { 'content-range': contentRange(routine.returnsSet ? query.offset : 0, rows, total) },

@@ -5,6 +5,7 @@ import { errors as dbErrors, PostgresError } from '@tidemark/db';
 import { BAD_HEADERS, BAD_STATUS, LONG_ANSWER, RETYPED } from '@tidemark/plan';
 import { errors, postgrest } from '../errors.ts';
 import { postgresHint } from './postgres-hints.ts';
+import { raisedError } from './raised-error.ts';
 
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
 
@@ -20,6 +21,7 @@ const CHOSEN_STATUS = /^PT([2-5]\d\d)$/;
 
 export function translatePostgresError(error: Error, authenticated: boolean): TidemarkError | undefined {
   if (!(error instanceof PostgresError)) return undefined;
+  if (error.code === 'PGRST') return raisedError(error);
   const long = LONG.exec(error.message);
   if (error.code === '22P02' && long !== null) {
     return dbErrors.ANSWER_BYTES({ bytes: Number(long[1]), maximum: Number(long[2]) }, { cause: error });
@@ -67,7 +69,12 @@ function diskFull(error: PostgresError, authenticated: boolean): TidemarkError {
   );
 }
 
-/** Without a token, a missing right is 401, since a token may give it. */
+/** Without a token, a missing right is 401, since a token may give it. As in PostgREST, some messages decide, too. */
 function statusFor(error: PostgresError, authenticated: boolean): number {
+  const { code, message } = error;
+  // A request wrote a row twice, or lacks a filter; any other cardinality is a fault of a function or view.
+  if (code === '21000') return /requires a WHERE clause$|affect row a second time$/.test(message) ? 400 : 500;
+  if (code === '22023' && /^role .* does not exist$/.test(message)) return 401;
+  if (code.startsWith('PT')) return 500;
   return error.code === '42501' && !authenticated ? 401 : error.status;
 }

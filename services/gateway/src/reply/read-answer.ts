@@ -4,12 +4,16 @@ import { assertSatisfiable, contentRange, contentType, preferenceApplied, rangeS
 import { matchedEtag } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer } from '../cache/cached-answer.ts';
-import { postgrest } from '../errors.ts';
+import { errors, postgrest } from '../errors.ts';
+import { matchesStrongly, parseEtags } from '../request/etags.ts';
 import type { ReadRequest } from '../request/read-requests.ts';
 import { isObject, ownHead } from './stored-reply.ts';
 
 /** Headers that select a representation of one URL. @fastify/compress compares the lower case. */
 const VARY = 'Authorization, apikey, Accept, accept-encoding, Accept-Profile, Prefer, Range';
+
+/** Characters. Many clients and proxies take at most 4 or 8 KB for one header. */
+const MAX_LOCATION = 4_096;
 
 export function sendRead(
   request: FastifyRequest,
@@ -26,6 +30,10 @@ export function sendRead(
   assertSatisfiable(offset, total);
   const { rows, etag } = answer;
   if (isObject(media) && rows !== 1) throw postgrest.PGRST116({ rows });
+  const condition = request.headers['if-match'];
+  if (condition !== undefined && !matchesStrongly(parseEtags(condition), [etag])) {
+    throw errors.PRECONDITION_FAILED({ header: 'If-Match', current: `the answer has the ETag ${etag}` });
+  }
   const applied = preferenceApplied(preferences);
   const vary = reply.getHeader('vary');
   reply.headers({
@@ -35,7 +43,7 @@ export function sendRead(
     'cache-control': 'no-cache',
     'cache-status': `tidemark; ${status}`,
     vary: vary ? `${vary}, ${VARY}` : VARY,
-    'content-location': location,
+    ...(location.length <= MAX_LOCATION ? { 'content-location': location } : {}),
     'content-range': contentRange(offset, rows, total),
     ...(applied ? { 'preference-applied': applied } : {}),
   });

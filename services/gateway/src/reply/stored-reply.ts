@@ -32,7 +32,8 @@ export function storedReply({ status, media, body, headers, preferences, setting
   // These answers end with their head, so that bytes behind it would be taken for the next answer.
   if (reply.status === 204 || reply.status === 205 || reply.status === 304) reply.body = '';
   if (applied) reply.headers['preference-applied'] = applied;
-  reply.headers['content-type'] ??= contentType(media);
+  // Without a representation there is nothing to describe.
+  if (body !== null) reply.headers['content-type'] ??= contentType(media);
   return reply;
 }
 
@@ -45,7 +46,12 @@ export function sendStoredReply(
   reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', source);
   // Node writes the head of an answer together with a text, in UTF-8; before bytes it writes it as Latin-1.
   const sent = typeof body === 'string' && hasBytes(headers) ? Buffer.from(body) : body;
-  return reply.code(status).headers(headers).send(sent);
+  // For an empty text, fastify would add a Content-Type.
+  const isNone = sent === '' && headers['content-type'] === undefined;
+  return reply
+    .code(status)
+    .headers(headers)
+    .send(isNone ? undefined : sent);
 }
 
 function hasBytes(headers: StoredReply['headers']): boolean {

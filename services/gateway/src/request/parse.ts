@@ -38,7 +38,9 @@ export const embedLimits = (config: Config): EmbedLimits => ({
   aggregates: config.DB_AGGREGATES_ENABLED,
 });
 
+/** RFC 9110, 14.2: Range has a meaning for GET alone. */
 export function rangeOf(request: FastifyRequest): RowRange | null {
+  if (request.method !== 'GET') return null;
   const { range } = request.headers;
   const unit = request.headers['range-unit'];
   return parseRange(range, typeof unit === 'string' ? unit : undefined);

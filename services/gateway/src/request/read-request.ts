@@ -1,17 +1,11 @@
 import { checkLimits, findRelation, seesRequest } from '@tidemark/plan';
-import {
-  intersectRanges,
-  type PlanMedia,
-  parseQuery,
-  type Query,
-  type RowsMedia,
-  selectMediaType,
-} from '@tidemark/query';
+import { intersectRanges, type PlanMedia, parseQuery, type Query } from '@tidemark/query';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteContext } from '../context.ts';
 import { exportOf } from './export-request.ts';
 import { readIdentity } from './identity-settings.ts';
 import { ROWS_MEDIA } from './media.ts';
+import { chooseMedia } from './own-media.ts';
 import { embedLimits, headersText, preferencesOf, rangeOf, rawSearch } from './parse.ts';
 import { locationOf, type ReadRequest, requestKey } from './read-requests.ts';
 import { schemaOf } from './schema.ts';
@@ -27,13 +21,13 @@ export function readRequestOf(
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const { accept, prefer, range, 'range-unit': unit } = request.headers;
-  const text = `${schema}\0${request.raw.url}\0${headersText(accept, prefer as string | undefined, range, unit as string | undefined)}`;
+  const text = `${request.method}\0${schema}\0${request.raw.url}\0${headersText(accept, prefer as string | undefined, range, unit as string | undefined)}`;
   const known = readRequests.get(text, catalog);
   if (known) return known;
-  const media = plan?.for ?? (selectMediaType(accept, ROWS_MEDIA) as RowsMedia);
   const preferences = preferencesOf(request, catalog, config);
   const relation = findRelation(catalog, schema, request.params.table);
   const parsed = parseQuery(rawSearch(request));
+  const media = plan?.for ?? chooseMedia(accept, ROWS_MEDIA, { catalog, relation, query: parsed });
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
   checkLimits(catalog, relation, query, embedLimits(config));
@@ -47,7 +41,8 @@ export function readRequestOf(
     key: requestKey(asked, settings),
     keyOfRole: new Map(),
     reads: undefined,
-    seesRequest: seesRequest(catalog, relation, query),
+    // An aggregate of the database may look at Accept, and set headers.
+    seesRequest: media.own !== undefined || seesRequest(catalog, relation, query),
   };
   readRequests.add(text, read);
   return read;

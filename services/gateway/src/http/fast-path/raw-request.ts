@@ -24,6 +24,7 @@ export function rawRequest(request: IncomingMessage): string | undefined {
   const { method, headers } = request;
   const url = request.url ?? '';
   if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(TABLES)) return undefined;
+  if (headers['if-match'] !== undefined) return undefined;
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined;
   // Neither a URL nor a header can hold a zero character, so that it separates the parts.
   let text = method === 'GET' ? url : `HEAD ${url}`;

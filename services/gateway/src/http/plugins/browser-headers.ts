@@ -110,11 +110,31 @@ export function createBrowserHeaders({
   };
 }
 
+export interface BrowserHeadersOptions extends BrowserHeaders {
+  /** The methods of a resource, separated by commas; undefined where the path names none. */
+  methodsOf(request: FastifyRequest): string | undefined;
+}
+
 export const browserHeaders = fp(
-  async (app: BaseApp, { cors: options, security }: BrowserHeaders) => {
+  async (app: BaseApp, { cors: options, security, headersFor, methodsOf }: BrowserHeadersOptions) => {
     app.addHook('onRequest', (request, reply, done) => {
       reply.headers(security(request.raw.url ?? '/'));
       if (request.method !== 'OPTIONS') return done();
+      // A preflight of a browser asks for a method; any other OPTIONS asks what the resource allows.
+      if (request.headers['access-control-request-method'] === undefined) {
+        let methods: string | undefined;
+        try {
+          methods = methodsOf(request);
+        } catch (error) {
+          return done(error as Error);
+        }
+        if (methods !== undefined) {
+          const headers = headersFor(request.headers.origin);
+          for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+          reply.header('allow', methods).code(200).send();
+          return;
+        }
+      }
       reply.header('allow', `${METHODS}, OPTIONS`);
       if (options !== undefined && !isMetrics(request)) return done();
       reply.code(204).send();

@@ -3,7 +3,7 @@ import { type BaseApp, type TokenVerifier, tokenOf, type VerifiedToken, type Ver
 import fp from 'fastify-plugin';
 import { NO_ROLE } from '../../config.ts';
 import type { Caller, StatementSettings } from '../../request/caller.ts';
-import { tokenErrors } from './token-errors.ts';
+import { asPostgrestError, tokenErrors } from './token-errors.ts';
 
 export interface IdentityOptions {
   readonly verifyToken: Pick<TokenVerifier, 'cached'>;
@@ -54,7 +54,7 @@ export const identity = fp(
       try {
         token = tokenOf(request.headers);
       } catch (error) {
-        return done(error as Error);
+        return done(asPostgrestError(error, '') as Error);
       }
       if (token === undefined) {
         request.caller = anonymous;
@@ -66,10 +66,13 @@ export const identity = fp(
         request.caller = callerOf(given, known);
         return done();
       }
-      verifyTokenFrom(given, addressOf(request.raw)).then((verified) => {
-        request.caller = callerOf(given, verified);
-        done();
-      }, done);
+      verifyTokenFrom(given, addressOf(request.raw)).then(
+        (verified) => {
+          request.caller = callerOf(given, verified);
+          done();
+        },
+        (error: unknown) => done(asPostgrestError(error, given) as Error),
+      );
     });
   },
   { name: 'identity' },

@@ -70,7 +70,7 @@ export const problemSchema: Schema = {
     status: { type: 'integer' },
     code: { type: 'string', description: 'what a program branches on' },
     message: { type: 'string', description: 'what happened, with the received value' },
-    details: { type: ['string', 'null'] },
+    details: { type: ['string', 'array', 'null'] },
     hint: { type: ['string', 'null'], description: 'what to do about it' },
   },
 };

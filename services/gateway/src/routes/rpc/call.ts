@@ -2,7 +2,7 @@
 
 import type { WriteRow } from '@tidemark/plan';
 import { returnsScalars } from '@tidemark/plan';
-import { intersectRanges, type Preferences, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
+import { intersectRanges, type Preferences, type Query } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -17,6 +17,7 @@ import { exportOf } from '../../request/export-request.ts';
 import { parseBodyCall, parseGetCall } from '../../request/function-arguments.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { ROWS_MEDIA, VALUE_MEDIA } from '../../request/media.ts';
+import { chooseMedia } from '../../request/own-media.ts';
 import {
   bodyOf,
   contentTypeOf,
@@ -61,7 +62,9 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
     ? parseGetCall(catalog, schema, name, search)
     : parseBodyCall(catalog, schema, name, { search, contentType: contentTypeOf(request), body });
   const { routine } = parsed;
-  const media = plan?.for ?? (selectMediaType(accept, returnsScalars(routine) ? VALUE_MEDIA : ROWS_MEDIA) as RowsMedia);
+  const available = returnsScalars(routine) ? VALUE_MEDIA : ROWS_MEDIA;
+  const choice = { catalog, relation: routine.resultRelation, routine, query: parsed.query };
+  const media = plan?.for ?? chooseMedia(accept, available, choice);
   const { offset, limit } = parsed.query;
   const query: Query = { ...parsed.query, ...intersectRanges({ offset, limit }, isGet ? rangeOf(request) : null) };
   const call = new FunctionCall(catalog, {

@@ -3,7 +3,7 @@ import { type KeysetRow, type KeysetValues, keysetOrder, planKeyset, readCursor,
 import { rangeStatus } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from '../../context.ts';
-import { postgrest } from '../../errors.ts';
+import { errors, postgrest } from '../../errors.ts';
 import { isObject, sendStoredReply, storedReply } from '../../reply/stored-reply.ts';
 import { varyByIdentity } from '../../reply/vary.ts';
 import { askedBy } from '../../request/asked.ts';
@@ -29,7 +29,10 @@ export async function readKeysetPage({ db, config }: RouteContext, { request, re
   if (isObject(media) && rows !== 1) throw postgrest.PGRST116({ rows });
   if (last !== null) {
     const cursor = writeCursor(order, JSON.parse(last) as KeysetValues);
-    reply.header('link', `<${nextAddress(request, cursor)}>; rel="next"`);
+    const address = nextAddress(request, cursor);
+    // Clients cut or refuse longer headers, and without the Link this page would pass for the last one.
+    if (address.length > MAX_LINK) throw errors.LINK_LENGTH({ length: address.length, maximum: MAX_LINK });
+    reply.header('link', `<${address}>; rel="next"`);
   }
   varyByIdentity(reply);
   const stored = storedReply({
@@ -43,11 +46,14 @@ export async function readKeysetPage({ db, config }: RouteContext, { request, re
   return sendStoredReply(reply, stored, result.tidemark, result.source);
 }
 
+/** Characters. */
+const MAX_LINK = 4_096;
+
 /** The same address with the other cursor; relative, as a proxy in front may call us by another name. */
 function nextAddress(request: FastifyRequest, cursor: string): string {
   const path = (request.raw.url ?? '').split('?', 1)[0];
   const others = rawSearch(request)
     .split('&')
     .filter((pair) => !/^after(?:=|$)/.test(pair) && !/^tidemark=/.test(pair));
-  return `${path}?${[...others, `after=${cursor}`].join('&')}`;
+  return `${path}?${[...others, `after=${cursor}`].join('&')}`.replaceAll(/[<>"\\^`{|}\s]/g, encodeURIComponent);
 }

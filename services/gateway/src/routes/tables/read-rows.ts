@@ -26,7 +26,7 @@ export function readStatement(
     exactCount: count === 'exact' || count === 'estimated',
     countLimit: count === 'estimated' ? config.COUNT_ESTIMATED_THRESHOLD + 1 : null,
     maxRows: config.DB_MAX_ROWS,
-    settings: config.DB_PRE_REQUEST !== '',
+    settings: config.DB_PRE_REQUEST !== '' || read.media.own !== undefined,
   };
   return plans.read(read.catalog, read.relation, read.query, options, guard);
 }
@@ -52,7 +52,11 @@ export async function readRows(
   const text = row.body ?? '';
   holdUntilSent(db, reply, text.length);
   const answer = {
-    body: text.length > MAX_TEXT_CHARACTERS ? Buffer.from(text) : text,
+    body: read.media.own?.isBytes
+      ? Buffer.from(text, 'base64')
+      : text.length > MAX_TEXT_CHARACTERS
+        ? Buffer.from(text)
+        : text,
     etag: strongEtag(text),
     rows: Number(row.rows),
     total: row.total === null ? null : Number(row.total),

@@ -50,7 +50,7 @@ function readTable(context: RouteContext, request: TableRequest, reply: FastifyR
   }
   const asked = tidemarkOf(request, query);
   if (exported !== null && request.method === 'GET') {
-    const statement = planExport(catalog, relation, query);
+    const statement = planExport(catalog, relation, query, exported.media.kind);
     const { route } = ASKED.holder;
     const client = clientOf(request);
     const resetAfter = catalog.changesSession;

@@ -88,6 +88,7 @@ export function rowOf(payload: Payload): string {
 function joins({ head, relation, query, options, mustCheck }: WritePlan): boolean {
   if (head.preferences.tx === 'rollback' || head.preferences.results !== null) return false;
   if (options.resolution !== null || mustCheck || relation.insertTriggers || query.columns?.length === 0) return false;
+  if ([...relation.columns.values()].some(({ casts }) => casts !== null)) return false;
   return relation.kind === 'table' || relation.kind === 'partitioned table';
 }
 

@@ -12,7 +12,7 @@ async function app(settings: Partial<Config>) {
     HSTS_MAX_AGE_S: 0,
     ...settings,
   } as Config);
-  server.register(browserHeaders, headers);
+  server.register(browserHeaders, { ...headers, methodsOf: () => undefined });
   for (const path of ['/rest/v1/x', '/api/v1/files/x', '/console']) server.get(path, async () => 'ok');
   return {
     headers,
