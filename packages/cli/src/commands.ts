@@ -39,11 +39,11 @@ export async function run(io: Io): Promise<number> {
     case 'up':
       return runUp(io, args);
     case 'migrate': {
+      const { values } = parse(args, { login: { type: 'string' } });
       const url = await databaseUrl(io);
       const findings = await diagnose({ ...databaseNames(io.env), url, replicates: !ownsOnly(io) });
       for (const line of linesOf(findings.filter(({ kind }) => kind === 'problem'))) io.print(line);
-      const { values } = parse(args, { login: { type: 'string' } });
-      const { applied } = await migrate(url, loginOf(values.login, io.env));
+      const { applied } = await migrate(url, loginOf(values.login as string | undefined, io.env));
       io.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'nothing to do');
       return 0;
     }

@@ -17,7 +17,7 @@ const metrics = await useMetrics(
 const db = await openDatabase({
   primaryUrl: database.primaryUrl,
   applicationName: 'tidemark gateway-h',
-  slowMs: 20,
+  slowMs: 200,
   pools: { write: { leakThresholdMs: 300 } },
 });
 const verifyToken = createTokenVerifier({ secret: SECRET, roles: ['ops', 'authenticated'] });
@@ -82,12 +82,12 @@ t.test('names the route, the statement and the backend of a connection that is n
 
 t.test('lists the slow and the latest statements, without their values', async (t) => {
   const holder = { route: 'POST /rest/v1/rpc/:function' };
-  await db.pools.write.query("select pg_sleep(0.05), 'secret'", [], { holder });
+  await db.pools.write.query("select pg_sleep(0.3), 'secret'", [], { holder });
   await db.pools.write.query('select 1 as quick', [], { holder });
   type Listed = { statements: { instance: string; text: string; ms: number; route?: string }[]; silent: unknown[] };
   const slow = await ask<Listed>('queries/slow');
   t.match(slow.statements[0], { instance: 'gateway-h', text: /pg_sleep/, ...holder });
-  t.ok((slow.statements[0]?.ms ?? 0) >= 50);
+  t.ok((slow.statements[0]?.ms ?? 0) >= 300);
   t.notMatch(JSON.stringify(slow), /secret/);
   const recent = await ask<Listed>('queries/recent?limit=1');
   t.match(recent.statements, [{ text: /quick/ }]);

@@ -1,0 +1,2 @@
+-- A silence is begun and ended, never changed.
+revoke update on tidemark.alert_silences from tidemark_metrics;
