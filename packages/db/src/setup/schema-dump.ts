@@ -61,6 +61,7 @@ export const SCHEMA_LINES = encodeStatement({
   where n.nspname = 'tidemark' and g.grantee <> n.nspowner
 )
 select string_agg(line, chr(10) order by line collate "C") as lines,
+       (select json_agg(rolname)::text from pg_roles where rolcanlogin and rolname not like 'tidemark\\_%') as logins,
        (select string_agg(name, ' ' order by name) from tidemark.migrations) as migrations
 from lines`,
 });
@@ -70,17 +71,20 @@ export interface SchemaDifference {
   unexpected: string[];
 }
 
-export function compareSchema(kept: string, found: string): SchemaDifference {
+/** @param logins logins of one's own: they may have the rights of the gateway (grant-login.ts) */
+export function compareSchema(kept: string, found: string, logins: readonly string[] = []): SchemaDifference {
   const lines = (text: string) => new Set(text.split('\n').filter((line) => line !== ''));
-  const [expected, there] = [lines(kept), lines(found)];
+  const [expected, there, own] = [lines(kept), lines(found), new Set(logins)];
   return {
     missing: [...expected].filter((line) => !there.has(line)),
-    unexpected: [...there].filter((line) => !expected.has(line) && !expected.has(ofGateway(line))),
+    unexpected: [...there].filter((line) => !expected.has(line) && !expected.has(ofGateway(line, own))),
   };
 }
 
-/** A login of one's own may have the rights of the gateway (grant-login.ts). */
-const ofGateway = (line: string): string => line.replace(/^(grant .* to ).+$/, '$1tidemark_gateway');
+function ofGateway(line: string, logins: ReadonlySet<string>): string {
+  const [, grant, role = ''] = /^(grant .* to )(.+)$/.exec(line) ?? [];
+  return grant !== undefined && logins.has(role) ? `${grant}tidemark_gateway` : line;
+}
 
 /** Reports `db.schema_drifted` or `db.schema_unchecked`; never rejects. Another release's schema is not compared. */
 export async function checkSchemaDrift(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
@@ -95,7 +99,11 @@ async function compare(server: string, probe: Probe, observe: (event: DbEvent) =
   const [row] = await probe.ask([SCHEMA_LINES], TIMEOUT_MS);
   const names = (await readMigrations()).map(({ name }) => name);
   if (row?.migrations !== names.join(' ')) return;
-  const { missing, unexpected } = compareSchema(await readFile(SCHEMA_FILE, 'utf8'), row.lines ?? '');
+  const { missing, unexpected } = compareSchema(
+    await readFile(SCHEMA_FILE, 'utf8'),
+    row.lines ?? '',
+    JSON.parse(row.logins ?? '[]'),
+  );
   if (missing.length === 0 && unexpected.length === 0) return;
   const error = errors.SCHEMA_DRIFTED({ server, missing: missing.length, unexpected: unexpected.length });
   observe({
