@@ -21,9 +21,7 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
     gateway: {
       publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), ...readChanges(subjects)],
       subscribe: [
-        subjects.allInspectionsOf('held'),
-        subjects.allInspectionsOf('statements'),
-        subjects.allInspectionsOf('text'),
+        ...(['held', 'statements', 'text', 'requests'] as const).map((what) => subjects.allInspectionsOf(what)),
         allReplies('gateway'),
       ],
     },

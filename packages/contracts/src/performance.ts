@@ -4,6 +4,9 @@ import { Telemetry } from './telemetry.ts';
 
 const Status = Type.Union([Type.Literal('ok'), Type.Literal('degraded'), Type.Literal('down')]);
 
+/** Null: nobody knows, as Postgres does not answer. */
+const Count = Type.Union([Type.Integer(), Type.Null()]);
+
 export const PostgresHealth = Type.Object({
   status: Status,
   problem: Type.Union([Type.String(), Type.Null()]),
@@ -63,10 +66,10 @@ export const PerformanceHealth = Type.Object({
   postgres: PostgresHealth,
   nats: NatsHealth,
   jobs: Type.Object({
-    queued: Type.Integer(),
-    running: Type.Integer(),
-    finishedLastHour: Type.Integer(),
-    failedLastHour: Type.Integer(),
+    queued: Count,
+    running: Count,
+    finishedLastHour: Count,
+    failedLastHour: Count,
   }),
   instances: Type.Array(Telemetry),
 });

@@ -72,6 +72,24 @@ export const HttpStats = Type.Object({
 });
 export type HttpStats = Static<typeof HttpStats>;
 
+export const TrafficRow = Type.Object({
+  route: Type.String(),
+  table: Type.Union([Type.String(), Type.Null()], { description: 'the table or function in the path' }),
+  requests: count,
+  p99Ms: ms,
+  serverErrors: Type.Integer({ minimum: 0, description: 'responses with 5xx, without 503' }),
+  refused: Type.Integer({ minimum: 0, description: 'responses with 429 or 503' }),
+  sqlStates: Type.Record(Type.String(), count, { description: 'errors by SQLSTATE class, however they were answered' }),
+});
+export type TrafficRow = Static<typeof TrafficRow>;
+
+/** Requests by route and table in the last window of 10 s that has ended. */
+export const TrafficWindow = Type.Object({
+  to: Type.Integer({ description: 'its end, ms since 1970' }),
+  rows: Type.Array(TrafficRow, { maxItems: 64 }),
+});
+export type TrafficWindow = Static<typeof TrafficWindow>;
+
 export const ReadStats = Type.Object({
   /** Data reads by the place that answered them. */
   replicaTotal: count,
@@ -162,6 +180,8 @@ export const ProcessStats = Type.Object({
   /** V8 ends the process when its heap reaches it (--max-old-space-size). */
   heapLimitBytes: Type.Optional(bytes),
   externalBytes: bytes,
+  /** Pauses of the garbage collector since the start, and the heap right after the last full collection. */
+  gc: Type.Optional(Type.Object({ total: count, totalMs: ms, heapAfterBytes: Type.Union([bytes, Type.Null()]) })),
   /** CPU over the last second, in percent of one core. */
   cpuPercent: Type.Number({ minimum: 0 }),
   eventLoopDelayP99Ms: ms,
@@ -179,10 +199,17 @@ export const Telemetry = Type.Object({
   startedAt: Type.Integer(),
   at: Type.Integer(),
   ready: Type.Boolean(),
+  version: Type.Optional(Type.String({ maxLength: 64 })),
+  /** A hash of each setting that cannot hold a secret, to see which changed. */
+  settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 8 }))),
+  /** Set in the last message of a process that stops as it was told to. */
+  stopping: Type.Optional(Type.Boolean()),
   /** Why the instance is not ready; empty when it is. */
   problems: Type.Array(Type.String(), { maxItems: 20 }),
   process: ProcessStats,
   http: Type.Optional(HttpStats),
+  /** In two messages after the end of each window. */
+  traffic: Type.Optional(TrafficWindow),
   reads: Type.Optional(ReadStats),
   pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
   replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
@@ -205,5 +232,5 @@ export function telemetrySenderProblem(
 
 export type TelemetrySections = Pick<
   Telemetry,
-  'http' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
+  'http' | 'traffic' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
 >;

@@ -80,8 +80,11 @@ export interface QueryOptions {
   timeoutMs?: number;
   /** The statement may change its session for later ones: the connection is reset before it is used again. */
   resetAfter?: boolean;
-  /** Called when the statement or transaction is answered, with the pool's name, the wait and the time. */
-  timing?: (pool: string, waitMs: number, ms: number) => void;
+  /**
+   * Called when the statement or transaction has ended, with the pool's name, the wait and the time; `isFailed`: it was not answered, or
+   * not even sent, when no connection came in time.
+   */
+  timing?: (pool: string, waitMs: number, ms: number, isFailed?: boolean) => void;
 }
 
 export interface TransactionOptions extends QueryOptions {

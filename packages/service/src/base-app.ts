@@ -19,9 +19,17 @@ import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsRoute } from './metrics-page.ts';
+import { REQUEST_ID_HEADER, requestIds } from './request-ids.ts';
 import { type FirstHandler, serverFactory } from './server-factory.ts';
 import { sharedResult } from './shared-result.ts';
 import { answerUpgrades } from './upgrades.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The code of the error that it was answered with. */
+    failure: string | undefined;
+  }
+}
 
 export interface BaseAppOptions {
   logger: Logger;
@@ -57,6 +65,8 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     if (isFault) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
     else if (error.status >= 500) logUnavailable(request, error);
     else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
+    request.failure = error.code;
+    reply.header(REQUEST_ID_HEADER, request.id);
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     if (options.errorHeaders !== undefined) reply.headers(options.errorHeaders(error));
@@ -74,9 +84,11 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     // Errors of the router before a route is found get the same response as errors of a handler.
     frameworkErrors: (error, request, reply) => answerError(error, request, reply as unknown as FastifyReply),
     ...(options.server as object),
+    genReqId: requestIds(),
     serverFactory: serverFactory(options.first),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
+  app.decorateRequest('failure', undefined);
   const connections = createHttpTimings(app, metrics);
   const budget = options.descriptors
     ? limitConnections(app, { descriptors: options.descriptors, metrics, observe: options.observe ?? (() => {}) })

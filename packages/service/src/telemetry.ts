@@ -1,10 +1,15 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
 import { every, type TaskFailed } from './every.ts';
 import { isExhausted } from './exhausted.ts';
+import { watchGarbageCollection } from './garbage-collection.ts';
 import type { Health } from './health.ts';
+
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 export interface TelemetryOptions {
   bus: Bus;
@@ -12,6 +17,8 @@ export interface TelemetryOptions {
   instance: string;
   url: string;
   health: Health;
+  /** The settings of the process. Only hashes are sent, so that a reader sees which of them changed. */
+  config?: object;
   sections: () => TelemetrySections;
   observe: (event: TaskFailed) => void;
 }
@@ -27,6 +34,9 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   let cpuAt = performance.now();
   let stopped = false;
   let memory = process.memoryUsage();
+  const gc = watchGarbageCollection();
+  const settings = options.config && hashedSettings(options.config);
+  let last: Telemetry | undefined;
 
   /** Node opens a file for it; without a free descriptor the previous values remain. */
   function measureMemory(): void {
@@ -55,6 +65,8 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
       startedAt,
       at: Date.now(),
       ready: problems.length === 0,
+      version: VERSION,
+      ...(settings && { settings }),
       problems: problems.slice(0, 20),
       process: {
         rssBytes: memory.rss,
@@ -62,6 +74,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
         heapTotalBytes: memory.heapTotal,
         heapLimitBytes,
         externalBytes: memory.external,
+        gc: gc.stats(),
         cpuPercent: (used.user + used.system) / 10 / elapsedMs,
         eventLoopDelayP99Ms: Number.isFinite(p99) ? p99 : 0,
         uptimeSeconds: (Date.now() - startedAt) / 1_000,
@@ -69,15 +82,31 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
       ...options.sections(),
     };
     bus.publish(subject, telemetry);
+    last = telemetry;
   }
 
   const timer = every('telemetry', TELEMETRY_INTERVAL_MS, publish, options.observe);
   timer.now();
   return {
     stop() {
+      if (stopped) return;
       stopped = true;
       timer.stop();
       delay.disable();
+      gc.stop();
+      // Without it, a reader could not tell a stop from a crash.
+      if (last) bus.publish(subject, { ...last, at: Date.now(), ready: false, stopping: true } satisfies Telemetry);
     },
   };
+}
+
+/** A hash lets a reader check guesses, so settings that may hold a secret are left out. */
+const SECRET = /SECRET|PASSWORD|TOKEN|URL|KEY|SEED|CREDS|HEADERS|JWKS/;
+const HASH_LENGTH = 8;
+
+function hashedSettings(config: object): Record<string, string> {
+  const hash = (value: unknown) =>
+    createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, HASH_LENGTH);
+  const shown = Object.entries(config).filter(([name, value]) => value !== undefined && !SECRET.test(name));
+  return Object.fromEntries(shown.map(([name, value]) => [name, hash(value)]));
 }

@@ -103,7 +103,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     const workers = () => counts.stats(engine.workers, threads, engine.admission);
     const sections = () => ({ http: httpStats(app), pools: database.poolStats(), workers: workers() });
     const stopInspections = verifyToken && answerDatabaseInspections({ bus, instance, db: database, verifyToken });
-    const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, sections, observe });
+    const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, config, sections, observe });
     const stopTelemetry = () => {
       shares.stop();
       telemetry.stop();

@@ -26,6 +26,7 @@ import { browserHeaders, createBrowserHeaders } from './http/plugins/browser-hea
 import { identity } from './http/plugins/identity.ts';
 import { suggestions } from './http/plugins/suggestions.ts';
 import { proxies } from './http/proxy/proxies.ts';
+import { type RecordOptions, recordRequests } from './http/requests/record-requests.ts';
 import { serverOptions } from './http/server-options.ts';
 import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
@@ -51,6 +52,7 @@ export interface AppDependencies extends RouteContext {
   readonly descriptors: Descriptors;
   readonly observe: (event: GatewayEvent) => void;
   readonly tracing: Tracing | undefined;
+  readonly requests: RecordOptions;
 }
 
 const ROUTES = [
@@ -115,6 +117,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
       metrics,
     });
     scope.register(requestTraces, traces);
+    scope.register(recordRequests, deps.requests);
     scope.register(identity, { verifyToken, verifyTokenFrom, addressOf, anonRole: config.DB_ANON_ROLE, statements });
     scope.register(answerBudget, deps);
     scope.register(suggestions, deps);

@@ -3,15 +3,36 @@ import type { PlanCache } from '@tidemark/plan';
 import { type BaseApp, httpStats, type Metrics, type TelemetryOptions } from '@tidemark/service';
 import type { Cache } from './cache/cache.ts';
 import { readStats } from './cache/cache-metrics.ts';
+import type { TrafficWindows } from './http/requests/traffic-windows.ts';
 
-export function telemetrySections(app: BaseApp, db: Database, cache: Cache | undefined): TelemetryOptions['sections'] {
+export function telemetrySections(
+  app: BaseApp,
+  db: Database,
+  cache: Cache | undefined,
+  traffic: TrafficWindows,
+): TelemetryOptions['sections'] {
+  const latest = twice(traffic);
   return () => ({
     http: httpStats(app),
+    ...latest(),
     reads: readStats(db, cache),
     pools: db.poolStats(),
     replicas: db.replicaStats(),
     statements: db.statements(20),
   });
+}
+
+/** Each window is sent in two messages, because one may be lost, and in no more, because it is large. */
+function twice(traffic: TrafficWindows): () => Pick<ReturnType<TelemetryOptions['sections']>, 'traffic'> {
+  let to = 0;
+  let sent = 0;
+  return () => {
+    const latest = traffic.latest();
+    if (!latest) return {};
+    if (latest.to !== to) [to, sent] = [latest.to, 0];
+    sent += 1;
+    return sent <= 2 ? { traffic: latest } : {};
+  };
 }
 
 export function registerPlanMetrics(metrics: Metrics, plans: PlanCache): void {

@@ -23,6 +23,10 @@ import { openCache } from './cache/open-cache.ts';
 import { readConfig } from './config.ts';
 import { connect } from './connect.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
+import { answerRequestInspections } from './http/requests/inspect-requests.ts';
+import { samplePoolHolders } from './http/requests/pool-holders.ts';
+import { RequestRecords } from './http/requests/request-records.ts';
+import { TrafficWindows } from './http/requests/traffic-windows.ts';
 import { telemetrySections } from './metrics.ts';
 import { openCatalog } from './open-catalog.ts';
 import { openExporter } from './reply/export/open-exporter.ts';
@@ -73,7 +77,11 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   health.add('postgres', () => db.problem());
   health.add('tokens', () => verifyToken.problem());
   health.warn('tokens', () => verifyToken.warning());
+  const records = new RequestRecords();
+  const holders = samplePoolHolders(db, observe);
+  const traffic = new TrafficWindows();
   const app = buildApp({
+    requests: { records, holders, traffic, slowMs: config.DB_SLOW_MS || Number.POSITIVE_INFINITY },
     config,
     db,
     catalog,
@@ -92,14 +100,17 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     observe,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
-  const stopInspections = answerDatabaseInspections({ bus, instance, db, verifyToken });
-  const sections = telemetrySections(app, db, cache);
-  const telemetry = startTelemetry({ bus, service: 'gateway', instance, url, health, sections, observe });
+  const stopDatabaseInspections = answerDatabaseInspections({ bus, instance, db, verifyToken });
+  const stopRequestInspections = answerRequestInspections({ bus, instance, records, verifyToken });
+  const sections = telemetrySections(app, db, cache, traffic);
+  const telemetry = startTelemetry({ bus, service: 'gateway', instance, url, health, config, sections, observe });
   logger.info({ url }, 'listening');
 
   const stopTelemetry = async () => {
     telemetry.stop();
-    stopInspections();
+    holders.stop();
+    stopDatabaseInspections();
+    stopRequestInspections();
     await tracing?.stop();
   };
   const stopBackgroundWork = async () => {

@@ -19,6 +19,7 @@ import { capacityRoute } from './routes/capacity.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { databaseRoute } from './routes/database.ts';
+import { eventsRoute } from './routes/events.ts';
 import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
@@ -28,10 +29,12 @@ import { locksRoute } from './routes/locks.ts';
 import { memoryRoute } from './routes/memory.ts';
 import { queriesRoute } from './routes/queries.ts';
 import { replicaLagRoute } from './routes/replica-lag.ts';
+import { requestsRoute } from './routes/requests.ts';
 import { statementListRoute } from './routes/statement-list.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
 import { summaryRoute } from './routes/summary.ts';
+import { timeseriesRoute } from './routes/timeseries.ts';
 import { workersRoute } from './routes/workers.ts';
 
 export interface AppDependencies extends RouteContext {
@@ -47,6 +50,8 @@ const PERFORMANCE_ROUTES = [
   healthRoute,
   findingsRoute,
   alertsRoute,
+  eventsRoute,
+  requestsRoute,
   connectionsRoute,
   replicaLagRoute,
   locksRoute,
@@ -61,6 +66,7 @@ const PERFORMANCE_ROUTES = [
   liveRoute,
   liveWhyRoute,
   historyRoute,
+  timeseriesRoute,
   streamRoute,
 ];
 

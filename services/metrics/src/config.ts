@@ -27,15 +27,15 @@ export const configSchema = Type.Object({
     description: 'ms without telemetry after which a lost instance is no longer shown',
   }),
   METRICS_HISTORY_SECONDS: Type.Integer({
-    default: 900,
+    default: 3_600,
     minimum: 60,
     maximum: 86_400,
     description: 's of history, at one value a second',
   }),
   METRICS_HISTORY_MAX_BYTES: Type.Integer({
-    default: 16 * 1024 ** 2,
+    default: 32 * 1024 ** 2,
     minimum: 1024 ** 2,
-    description: 'bytes; 16 MiB are 2,330 series of 900 s, enough for about 80 instances',
+    description: 'bytes; 32 MiB are 2,330 series of an hour, enough for about 80 instances',
   }),
   METRICS_REQUESTS_PER_S: Type.Integer({
     default: 100,

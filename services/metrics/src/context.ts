@@ -7,6 +7,7 @@ import type { History } from './history/history.ts';
 import type { InspectBus } from './instances/ask.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
+import type { Timeline } from './timeline/timeline.ts';
 
 export interface RouteContext {
   readonly config: Config;
@@ -16,6 +17,7 @@ export interface RouteContext {
   readonly broadcaster: Broadcaster;
   readonly bus: InspectBus;
   readonly alerts: Alerts;
+  readonly timeline: Timeline;
   /** Undefined: METRICS_ANALYZE_URL is not set. */
   readonly analyzer: Analyzer | undefined;
   /** Verifies the token in the body of queries/analyze. */

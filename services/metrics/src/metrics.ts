@@ -4,15 +4,20 @@ import type { DeliveryState } from './alerts/delivery.ts';
 import type { History } from './history/history.ts';
 import type { Registry } from './instances/registry.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
+import type { Timeline } from './timeline/timeline.ts';
 
 export interface MetricsSources {
   registry: Registry;
   history: History;
   broadcaster: Broadcaster;
   alerts: Pick<Alerts, 'parts' | 'health'>;
+  timeline: Timeline;
 }
 
-export function registerMetrics(metrics: Metrics, { registry, history, broadcaster, alerts }: MetricsSources): void {
+export function registerMetrics(
+  metrics: Metrics,
+  { registry, history, broadcaster, alerts, timeline }: MetricsSources,
+): void {
   const value = (name: string, help: string, read: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(read()));
   value('tidemark_metrics_instances', 'Instances in the registry, including lost ones', registry.size);
@@ -44,6 +49,8 @@ export function registerMetrics(metrics: Metrics, { registry, history, broadcast
     'Problems without an alert, because there were too many',
     () => alerts.parts.book.refusedTotal,
   );
+  value('tidemark_metrics_events', 'Events that are kept', () => timeline.size);
+  value('tidemark_metrics_events_dropped_total', 'Events that made room for newer ones', () => timeline.droppedTotal);
   const perReceiver = (name: string, help: string, read: (state: DeliveryState) => number) =>
     metrics.gauge(name, help, ['receiver'], (gauge) => {
       for (const state of alerts.health().receivers) gauge.set({ receiver: state.name }, read(state));

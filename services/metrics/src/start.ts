@@ -80,8 +80,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       commaSeparated(config.DATABASE_REPLICA_URLS),
     );
     running = startMonitor({ config, bus, instance, postgres, broadcaster, observe });
-    const { monitor, registry, history, collectors, alerts } = running;
-    registerMetrics(metrics, { registry, history, broadcaster, alerts });
+    const { monitor, registry, history, collectors, alerts, timeline } = running;
+    registerMetrics(metrics, { registry, history, broadcaster, alerts, timeline });
     registerTelemetryGauges(metrics, monitor.health);
     const descriptors = openDescriptors({
       own: ADMIN_POOL.max + 3 * UNUSED_POOL.max,
@@ -90,7 +90,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       observe,
     });
     const verifyToken = limiter.limitBadTokens(verifier);
-    const context = { config, monitor, history, collectors, broadcaster, bus, alerts, analyzer, verifyToken };
+    const context = { config, monitor, history, collectors, broadcaster, bus, alerts, timeline, analyzer, verifyToken };
     const app = buildApp({ ...context, logger, health, metrics, limiter, descriptors, observe });
     // There is no check of Postgres: to report that Postgres is down, the service must stay ready.
     health.add('nats', () => bus.problem());
@@ -103,7 +103,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     });
     logger.info({ url }, 'listening');
     const sections = () => ({ http: httpStats(app), pools: postgres?.poolStats() ?? [] });
-    const telemetry = startTelemetry({ bus, service: 'metrics', instance, url, health, sections, observe });
+    const telemetry = startTelemetry({ bus, service: 'metrics', instance, url, health, config, sections, observe });
     const finishRequests = async () => {
       broadcaster.close();
       await app.close();

@@ -15,6 +15,7 @@ import { createRegistry } from '../src/instances/registry.ts';
 import { registerMetrics } from '../src/metrics.ts';
 import { registerTelemetryGauges } from '../src/monitor/telemetry-gauges.ts';
 import { createBroadcaster } from '../src/stream/broadcaster.ts';
+import { EVENT_TYPES, Timeline } from '../src/timeline/timeline.ts';
 
 function checkTable(t: Test, file: string, heading: string, head: readonly string[], rows: readonly string[][]): void {
   const url = new URL(`../${file}`, import.meta.url);
@@ -70,6 +71,11 @@ t.test('REFERENCE.md lists every threshold with its default', async (t) => {
   checkTable(t, 'REFERENCE.md', 'Thresholds', ['name', 'default', 'limit'], rows);
 });
 
+t.test('REFERENCE.md lists every type of event', async (t) => {
+  const rows = Object.entries(EVENT_TYPES).map(([type, meaning]) => [`\`${type}\``, meaning]);
+  checkTable(t, 'REFERENCE.md', 'Events', ['type', 'meaning'], rows);
+});
+
 t.test('REFERENCE.md lists every series with its unit', async (t) => {
   const rows = Object.entries(SERIES).map(([name, unit]) => [`\`${name}\``, unit]);
   checkTable(t, 'REFERENCE.md', 'Series', ['figure', 'unit'], rows);
@@ -83,6 +89,7 @@ t.test('REFERENCE.md lists every metric with its help text', async (t) => {
     history: createHistory({ ticks: 1, maxBytes: 8 }),
     broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe: () => {} }),
     alerts: { health: () => ({ receivers: [], heartbeat: null }) } as unknown as Alerts,
+    timeline: new Timeline(),
   });
   registerTelemetryGauges(metrics, () => ({}) as HealthAnswer);
   const own = metrics.registry.getMetricsAsArray().filter(({ name }) => !shared.has(name));

@@ -81,7 +81,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       ...(relay ? { relay: relay.stats() } : {}),
     });
     const stopInspections = answerDatabaseInspections({ bus, instance, db: database, verifyToken });
-    const telemetry = startTelemetry({ bus, service: 'realtime', instance, url, health, sections, observe });
+    const telemetry = startTelemetry({ bus, service: 'realtime', instance, url, health, config, sections, observe });
     const stopTelemetry = () => {
       telemetry.stop();
       stopInspections();

@@ -52,7 +52,9 @@ export function runIdentityRead(
       }
       if (isCutOff(error)) stats.cutOff(performance.now());
       else if (!isStalePlan(error)) {
-        stats.recordError(0, performance.now() - read.sentAt, options.holder);
+        const ms = performance.now() - read.sentAt;
+        stats.recordError(0, ms, options.holder);
+        options.timing?.(pool.name, 0, ms, true);
         reject(error);
         return;
       }

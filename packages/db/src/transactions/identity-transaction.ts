@@ -54,8 +54,12 @@ async function runOnce(
 ): Promise<IdentityOutcome> {
   const timeoutMs = pool.statementLimit(transaction.identity.role, options.timeoutMs);
   const began = performance.now();
-  const lease = await acquireFor(pool, transaction, options);
+  const lease = await acquireFor(pool, transaction, options).catch((error: unknown) => {
+    options.timing?.(pool.name, performance.now() - began, 0, true);
+    throw error;
+  });
   lease.resetAfter = options.resetAfter === true;
+  lease.statement = transaction.statements.at(-1)?.text;
   const waitMs = lease.since - began;
   const progress = { isEnding: false };
   const { client } = options;
@@ -67,6 +71,7 @@ async function runOnce(
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };
   } catch (error) {
+    options.timing?.(pool.name, waitMs, performance.now() - lease.since, true);
     // A function has deallocated what was prepared here, perhaps COMMIT too: nothing on this session can be relied on.
     if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
       lease.connection.discard(error as Error, true);

@@ -60,7 +60,10 @@ export async function runTransaction<T>(
 ): Promise<TransactionOutcome<T>> {
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
   const began = performance.now();
-  const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
+  const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options).catch((error: unknown) => {
+    options.timing?.(pool.name, performance.now() - began, 0, true);
+    throw error;
+  });
   lease.trace = trace;
   lease.resetAfter = options.resetAfter === true;
   const { identity, client } = options;

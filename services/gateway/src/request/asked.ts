@@ -13,9 +13,25 @@ export interface Asked {
 }
 
 export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
-  if (request.trace !== undefined) return { ...request.trace.statement({ holder }), client };
+  const asked = traced(request, holder);
+  const ended = request.requestParts?.statement();
+  if (!ended) return { ...asked, client };
+  const { timing } = asked;
+  if (!timing) return { ...asked, client, timing: ended };
+  return {
+    ...asked,
+    client,
+    timing: (pool, waitMs, ms, isFailed) => {
+      timing(pool, waitMs, ms, isFailed);
+      ended(pool, waitMs, ms);
+    },
+  };
+}
+
+function traced(request: FastifyRequest, holder: Holder): Asked {
+  if (request.trace !== undefined) return request.trace.statement({ holder });
   const trace = receivedTrace(request);
-  return { client, holder: trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) } };
+  return { holder: trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) } };
 }
 
 /** Returns the trace that the client continues. */

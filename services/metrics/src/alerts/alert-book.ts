@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Severity } from '@tidemark/contracts';
 import type { MetricsEvent } from '../events.ts';
+import type { Timeline } from '../timeline/timeline.ts';
 import { type AlertState, isSettled, isWorse, type Silenced } from './alert.ts';
 
 export interface Report {
@@ -17,6 +18,7 @@ export interface AlertBookOptions {
   /** Names of the receivers. */
   receivers: readonly string[];
   quietMs: number;
+  timeline?: Pick<Timeline, 'add'>;
   observe: (event: MetricsEvent) => void;
 }
 
@@ -84,6 +86,8 @@ export class AlertBook {
       this.#lasting.delete(alert.key);
       this.#unsaved.add(alert);
       ended.push(alert);
+      const message = `ended after ${Math.round((now - alert.startedAt) / 1_000)} s: ${alert.message}`;
+      this.#options.timeline?.add({ type: 'alert.ended', subject: alert.key, message }, now);
       this.#options.observe({ type: 'metrics.alert_ended', key: alert.key, lastedMs: now - alert.startedAt });
     }
     return ended;
@@ -160,6 +164,7 @@ export class AlertBook {
     };
     this.#add(alert);
     this.#unsaved.add(alert);
+    this.#options.timeline?.add({ type: 'alert.began', subject: key, message: alert.message }, now);
     this.#options.observe({ type: 'metrics.alert_began', key, severity, message: alert.message });
   }
 

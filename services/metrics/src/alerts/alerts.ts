@@ -65,7 +65,7 @@ export class Alerts {
     return { receivers: deliveries.map((delivery) => delivery.state()), heartbeat: heartbeat?.state() ?? null };
   }
 
-  tick({ findings }: Pick<HealthAnswer, 'findings'>, now: number): void {
+  tick({ findings, unknown }: Pick<HealthAnswer, 'findings' | 'unknown'>, now: number): void {
     const { book, bus, deliveries, silences, heartbeat } = this.parts;
     this.#takeLead(now);
     for (const { key, rule, root, severity, subject, message, hint } of findings) {
@@ -75,6 +75,9 @@ export class Alerts {
       else book.touch(key, now);
     }
     bus.keepWhileDown(now);
+    // Nobody can say that such a problem has ended.
+    const blind = new Set<string>(unknown.map(({ rule }) => rule));
+    for (const { key, rule } of book.lasting()) if (blind.has(rule)) book.touch(key, now);
     const isSilenced = silences.at(now);
     const ended = book.endQuiet(now, isSilenced);
     if (this.#leadsSince === undefined) {

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { Registry } from '../instances/registry.ts';
+import type { Timeline } from '../timeline/timeline.ts';
 import { AlertBook } from './alert-book.ts';
 import { AlertBus } from './alert-bus.ts';
 import { Alerts } from './alerts.ts';
@@ -20,6 +21,7 @@ export interface AlertsInputs {
   instance: string;
   postgres: PostgresConnection;
   registry: Registry;
+  timeline: Timeline;
   observe: (event: MetricsEvent) => void;
 }
 
@@ -30,11 +32,12 @@ export function checkAlertUrls(config: Config): void {
   for (const setting of URLS) for (const url of commaSeparated(config[setting])) checkUrl(setting, url);
 }
 
-export function startAlerts({ config, bus, instance, postgres, registry, observe }: AlertsInputs): Alerts {
+export function startAlerts({ config, bus, instance, postgres, registry, timeline, observe }: AlertsInputs): Alerts {
   const receivers = receiversOf(config.METRICS_ALERT_SLACK_URLS, config.METRICS_ALERT_WEBHOOK_URLS);
   const book = new AlertBook({
     receivers: receivers.map(({ name }) => name),
     quietMs: config.METRICS_ALERT_QUIET_MS,
+    timeline,
     observe,
   });
   const options = {

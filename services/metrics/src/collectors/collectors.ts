@@ -2,6 +2,7 @@ import type { Bus } from '@tidemark/bus';
 import { Semaphore } from '@tidemark/service';
 import type { MetricsEvent } from '../events.ts';
 import { type Collector, type CollectorState, startCollector } from './collector.ts';
+import { definitions } from './definitions.ts';
 import { finishedJobs, jobs } from './jobs.ts';
 import { nats } from './nats.ts';
 import { activity } from './postgres-activity.ts';
@@ -27,6 +28,7 @@ export function startCollectors(postgres: PostgresConnection, bus: Bus, observe:
     nats: startCollector(nats(bus), observe),
     jobs: startCollector(jobs(postgres), observe),
     finishedJobs: startCollector(finishedJobs(postgres), observe, slow),
+    definitions: startCollector(definitions(postgres), observe, slow),
   };
   type All = typeof collectors;
   type Values = { [K in keyof All]: ValueOf<All[K]> | undefined };

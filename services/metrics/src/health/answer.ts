@@ -10,6 +10,9 @@ export const HealthAnswer = Type.Object({
     description:
       'each problem with its evidence and remedies, followed by those that it explains; down before degraded',
   }),
+  unknown: Type.Array(Type.Object({ rule: Type.String(), why: Type.String() }), {
+    description: 'rules that cannot find anything now, because what they look at is missing',
+  }),
   lost: Type.Array(
     Type.Object({
       service: Type.String(),

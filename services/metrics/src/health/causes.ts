@@ -48,6 +48,8 @@ export const CAUSES: readonly Cause[] = [
       ...all('slot'),
       'collector.fails',
       ...all('requests'),
+      ...all('route'),
+      ...all('live'),
       ...all('jobs'),
     ],
   },
@@ -66,7 +68,15 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     rule: 'lock.blocker',
-    explains: [...all('pool'), ...all('requests'), ...all('jobs'), 'instance.not_ready', 'transaction.old'],
+    explains: [
+      ...all('pool'),
+      ...all('requests'),
+      ...all('route'),
+      ...all('live'),
+      ...all('jobs'),
+      'instance.not_ready',
+      'transaction.old',
+    ],
     when: sameInstance,
   },
   { rule: 'postgres.connections', explains: ['pool.refuses', 'instance.not_ready', 'replica.unhealthy'] },
@@ -82,10 +92,12 @@ export const CAUSES: readonly Cause[] = [
   },
   { rule: 'slot.unread', explains: ['slot.retains'], when: (cause, { subject }) => cause.subject === subject },
   { rule: 'replica.lag', explains: ['replica.unhealthy', 'slot.retains'] },
-  { rule: 'pool.leaks', explains: [...all('pool'), ...all('requests')], when: sameInstance },
+  { rule: 'pool.leaks', explains: [...all('pool'), ...all('requests'), ...all('route')], when: sameInstance },
+  { rule: 'relay.none', explains: all('live') },
+  { rule: 'relay.lag', explains: all('live') },
   { rule: 'requests.errors', explains: ['requests.failing'], when: sameInstance },
-  { rule: 'pool.exhausted', explains: ['pool.slow', ...all('requests')], when: sameInstance },
-  { rule: 'pool.refuses', explains: [...all('requests'), 'pool.slow'], when: sameInstance },
+  { rule: 'pool.exhausted', explains: ['pool.slow', ...all('requests'), ...all('route')], when: sameInstance },
+  { rule: 'pool.refuses', explains: [...all('requests'), 'pool.slow', ...all('route')], when: sameInstance },
   {
     rule: 'heap.full',
     explains: ['instance.loop_blocked'],
@@ -93,9 +105,11 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     rule: 'instance.loop_blocked',
-    explains: [...all('pool'), ...all('requests')],
+    explains: [...all('pool'), ...all('requests'), ...all('route'), ...all('live')],
     when: ({ subject }, { affects = [] }) => affects.includes(subject),
   },
+  // It names the route.
+  { rule: 'route.fails', explains: ['requests.errors'], when: sameInstance },
 ];
 
 /** Returns the key of the root of each finding: its own key where nothing explains it. */

@@ -10,7 +10,9 @@ import { replicationRules } from './rules/replication.ts';
 import { sessionRules } from './rules/sessions.ts';
 import { storeRules } from './rules/stores.ts';
 import { trafficRules } from './rules/traffic.ts';
+import { userRules } from './rules/users.ts';
 import type { SystemState } from './system-state.ts';
+import { unknownRules } from './unknown-rules.ts';
 
 /** Evaluates every rule. */
 export function findingsOf(state: SystemState): Finding[] {
@@ -21,6 +23,7 @@ export function findingsOf(state: SystemState): Finding[] {
     ...instanceRules(state),
     ...heapRules(state),
     ...trafficRules(state),
+    ...userRules(state),
     ...deliveryRules(state),
   ];
 }
@@ -37,13 +40,14 @@ export function composeHealth(
     at: state.now,
     problems: problems.filter(({ root }) => root === null).map(({ message }) => message),
     findings: problems,
+    unknown: unknownRules(state.collectors),
     postgres: postgresOf(state, findings),
     nats: natsOf(state, findings),
     jobs: {
-      queued: jobs?.queued ?? 0,
-      running: jobs?.running ?? 0,
-      finishedLastHour: finishedJobs?.finishedLastHour ?? 0,
-      failedLastHour: finishedJobs?.failedLastHour ?? 0,
+      queued: jobs?.queued ?? null,
+      running: jobs?.running ?? null,
+      finishedLastHour: finishedJobs?.finishedLastHour ?? null,
+      failedLastHour: finishedJobs?.failedLastHour ?? null,
     },
     activeJobs: jobs?.active ?? [],
     activity: activity

@@ -26,6 +26,14 @@ export const RULES = {
   'heap.leak': 'what an instance keeps in its heap grows for 60 s',
   'requests.errors': '5 % of the responses of an instance have status 5xx',
   'requests.failing': 'over 5 minutes 0.1 % of the responses of an instance, and 20 of them, have status 5xx',
+  'route.slow':
+    'p99 of a route and table over 10 s is over 250 ms and three times that of its last hour; without an hour, over 2 s',
+  'route.fails': '1 % of the responses of a route and table in 10 s, and at least 3, have status 5xx',
+  'route.refuses': 'the same with 429 or 503',
+  'route.sqlstate':
+    'the same with an error of Postgres of class 22, 42 (not 42501), 53, 57 or XX, however it was answered',
+  'live.slow': 'the same as route.slow, from the commit of changes to their sending',
+  'live.resyncs': 'an instance tells more than 5 subscriptions a second to resync',
   'relay.none': 'no relay is active',
   'relay.lag': 'the relay is 64 MiB of WAL behind',
   'stream.full': 'a stream is 90 % full and messages wait',

@@ -3,6 +3,7 @@ import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
 import type { History } from '../history/history.ts';
 import type { Instance } from '../instances/registry.ts';
+import type { RouteTraffic } from '../traffic/traffic-history.ts';
 import type { Thresholds } from './thresholds.ts';
 
 export interface Limits {
@@ -20,6 +21,8 @@ export interface SystemState {
   collected: Collected;
   collectors: readonly CollectorState[];
   limits: Limits;
+  /** Requests by route and table. */
+  traffic?: readonly RouteTraffic[];
   /** Absent where nobody is notified. */
   deliveries?: DeliveryHealth;
   thresholds: Thresholds;

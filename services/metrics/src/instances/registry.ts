@@ -31,6 +31,7 @@ export interface RegistryOptions {
 export interface Registry {
   readonly limit: number;
   record(telemetry: Telemetry, now: number): boolean;
+  get(key: string): Instance | undefined;
   live(now: number): Instance[];
   lost(now: number): Instance[];
   sweep(now: number): Instance[];
@@ -80,6 +81,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       instances.set(key, { key, telemetry, rates, receivedAt: now });
       return true;
     },
+    get: (key) => instances.get(key),
     live: (now) => sorted((instance) => !isLost(instance, now)),
     lost: (now) => sorted((instance) => isLost(instance, now)),
     sweep(now) {

@@ -11,6 +11,10 @@ import { DEFAULT_THRESHOLDS, type Thresholds } from '../health/thresholds.ts';
 import type { History } from '../history/history.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
+import { instanceEvents, type ServiceState } from '../timeline/instance-events.ts';
+import { SystemEvents } from '../timeline/system-events.ts';
+import type { Timeline } from '../timeline/timeline.ts';
+import { TrafficHistory } from '../traffic/traffic-history.ts';
 
 export interface MonitorOptions {
   registry: Registry;
@@ -19,6 +23,7 @@ export interface MonitorOptions {
   limits: Limits;
   deliveries?: () => DeliveryHealth;
   thresholds?: Thresholds;
+  timeline?: Timeline;
   observe: (event: MetricsEvent) => void;
 }
 
@@ -29,16 +34,35 @@ export interface Monitor {
 }
 
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { registry, history, collectors, limits, thresholds = DEFAULT_THRESHOLDS, deliveries, observe } = options;
+  const {
+    registry,
+    history,
+    collectors,
+    limits,
+    thresholds = DEFAULT_THRESHOLDS,
+    deliveries,
+    timeline,
+    observe,
+  } = options;
   const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
+  const systemEvents = new SystemEvents();
+  const traffic = new TrafficHistory();
+  const services = new Map<string, ServiceState>();
 
   function reportLosses(now: number) {
-    for (const { key, receivedAt } of registry.lost(now)) {
-      if (!lostKeys.has(key)) observe({ type: 'metrics.instance_lost', source: key, silentMs: now - receivedAt });
+    for (const { key, telemetry, receivedAt } of registry.lost(now)) {
+      if (lostKeys.has(key)) continue;
+      observe({ type: 'metrics.instance_lost', source: key, silentMs: now - receivedAt });
+      if (telemetry.stopping) continue;
+      const message = `${key} (pid ${telemetry.pid}) fell silent without having stopped`;
+      timeline?.add({ type: 'instance.lost', subject: key, message }, now);
     }
-    for (const { key } of registry.sweep(now)) observe({ type: 'metrics.instance_dropped', source: key });
+    for (const { key } of registry.sweep(now)) {
+      traffic.forget(key);
+      observe({ type: 'metrics.instance_dropped', source: key });
+    }
     lostKeys = new Set(registry.lost(now).map(({ key }) => key));
   }
 
@@ -46,16 +70,24 @@ export function createMonitor(options: MonitorOptions): Monitor {
     record(telemetry, now) {
       const before = registry.size();
       const source = `${telemetry.service}/${telemetry.instance}`;
+      const previous = registry.get(source)?.telemetry;
       if (!registry.record(telemetry, now)) {
         observe({ type: 'metrics.instance_refused', source, limit: registry.limit });
       } else if (registry.size() > before || lostKeys.delete(source)) {
         observe({ type: 'metrics.instance_seen', source });
       }
+      if (registry.get(source)?.telemetry !== telemetry) return;
+      traffic.record(source, telemetry, now);
+      if (!timeline) return;
+      const service = services.get(telemetry.service) ?? {};
+      services.set(telemetry.service, service);
+      for (const event of instanceEvents(previous, telemetry, service)) timeline.add(event, now);
     },
     tick(now) {
       reportLosses(now);
       const collected = collectors.values();
       const live = registry.live(now);
+      for (const event of systemEvents.compare(live, collected)) timeline?.add(event, now);
       const samples = sampleAll(live, collected);
       history.tick(now, samples);
       const state: SystemState = {
@@ -65,6 +97,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
         collected,
         collectors: collectors.states(),
         limits,
+        traffic: traffic.current(now),
         ...(deliveries && { deliveries: deliveries() }),
         thresholds,
         history,

@@ -11,6 +11,7 @@ import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
 import { createRegistry, type Registry } from '../instances/registry.ts';
 import type { Broadcaster } from '../stream/broadcaster.ts';
+import { Timeline } from '../timeline/timeline.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
 
 export interface MonitorInputs {
@@ -28,6 +29,7 @@ export interface RunningMonitor {
   history: History;
   collectors: Collectors;
   alerts: Alerts;
+  timeline: Timeline;
   stop(): Promise<void>;
 }
 
@@ -48,10 +50,11 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
     slotBytes: config.METRICS_SLOT_ALERT_BYTES,
     transactionMs: config.METRICS_TRANSACTION_ALERT_MS,
   };
-  const alerts = startAlerts({ config, bus, instance, postgres, registry, observe });
+  const timeline = new Timeline();
+  const alerts = startAlerts({ config, bus, instance, postgres, registry, timeline, observe });
   const deliveries = () => alerts.health();
   const thresholds = loadThresholds(config.METRICS_THRESHOLDS_FILE);
-  const monitor = createMonitor({ registry, history, collectors, limits, thresholds, deliveries, observe });
+  const monitor = createMonitor({ registry, history, collectors, limits, thresholds, deliveries, timeline, observe });
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => monitor.record(telemetry, Date.now()),
@@ -73,6 +76,7 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
     history,
     collectors,
     alerts,
+    timeline,
     async stop() {
       ticking.stop();
       subscription.unsubscribe();

@@ -93,6 +93,15 @@ t.test('publishes its findings on alerts.<severity>, and requests the heartbeat'
     { service: 'metrics', instance: 'metrics-t', resolved: false },
   );
   t.ok(hook.received.some(({ path }) => path === '/heartbeat'));
+  const own = (await metrics.health()).instances.find(({ service }) => service === 'metrics');
+  t.match(own, { version: /^\d/, settings: { METRICS_EXPECT: /^[0-9a-f]{8}$/ } });
+  const secrets = ['JWT_SECRET', 'DATABASE_URL', 'NATS_URL', 'METRICS_TOKEN', 'METRICS_ALERT_WEBHOOK_URLS'];
+  for (const name of secrets) t.notOk(name in (own?.settings ?? {}), `${name} may be a secret`);
+  const { events } = (await (await metrics.get('events?from=1')).json()) as {
+    events: { type: string; subject: string }[];
+  };
+  const ofInstance = events.filter(({ subject }) => subject.endsWith('batch/batch-1')).map(({ type }) => type);
+  t.same(ofInstance, ['instance.started', 'instance.stopped', 'alert.began']);
 });
 
 t.test('a receiver that fails is a finding, and gets what it missed', async (t) => {

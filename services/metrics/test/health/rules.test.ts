@@ -137,6 +137,12 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     'degraded',
     'the collector "jobs" fails: no table',
   ],
+  [
+    'one that stops as it was told to',
+    { live: [instance(telemetry({ ready: false, stopping: true }))] },
+    undefined,
+    '',
+  ],
   ['replica lag', { collected: { replication: replication(9_000) } }, 'degraded', 'the replica r1 is 9.0 s'],
   ['replica within its limit', { collected: { replication: replication(900) } }, undefined, ''],
   [

@@ -52,6 +52,11 @@ t.test('reports Postgres down once, without stale figures, and recovers', async 
   t.ok(down.collectors.find(({ name }) => name === 'postgres activity')?.error);
   t.equal(down.nats.status, 'ok');
   t.equal((await fetch(`${metrics.url}/readyz`)).status, 200, 'it is there to say so');
+  t.match(down.jobs, { queued: null, running: null }, 'unknown is not 0');
+  t.match(
+    down.unknown.find(({ rule }) => rule === 'lock.blocker'),
+    { why: /postgres activity/ },
+  );
   await isTold('postgres');
 
   const late = await start({

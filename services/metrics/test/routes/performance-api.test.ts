@@ -149,7 +149,10 @@ t.test('counts idle transactions, and jobs with their progress', async (t) => {
   await other`commit`;
   other.release();
   await sql`insert into tidemark.jobs (role, kind, spec) values ('service_role', 'image.transform', '{}')`;
-  const { jobs, activeJobs } = await metrics.until((health) => health.jobs.queued + health.jobs.running === 2, 'jobs');
+  const { jobs, activeJobs } = await metrics.until(
+    (health) => (health.jobs.queued ?? 0) + (health.jobs.running ?? 0) === 2,
+    'jobs',
+  );
   t.match(jobs, { queued: 1, running: 1 });
   t.match(activeJobs, [{ state: 'running', total: 40, done: 10 }, { state: 'queued' }]);
 });

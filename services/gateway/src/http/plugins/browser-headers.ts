@@ -37,6 +37,7 @@ const EXPOSED = [
   'retry-after',
   'server-timing',
   'traceresponse',
+  'x-request-id',
 ].join(', ');
 const CORS_HEADERS = [
   'access-control-allow-origin',

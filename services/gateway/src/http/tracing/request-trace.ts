@@ -60,7 +60,8 @@ export class RequestTrace {
     const trace = span?.traceparent ?? (this.#parent && formatTraceparent(this.#parent));
     return {
       holder: trace === undefined ? holder : { ...holder, trace },
-      timing: (pool, waitMs, ms) => {
+      timing: (pool, waitMs, ms, isFailed) => {
+        if (isFailed) return;
         this.#waitMs += waitMs;
         this.#dbMs = (this.#dbMs ?? 0) + ms;
         span?.end({ 'tidemark.pool': pool, 'tidemark.wait_ms': waitMs });

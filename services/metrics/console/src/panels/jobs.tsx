@@ -17,7 +17,7 @@ export function Jobs({ view }: { view: View }) {
           name="Failed in 1 h"
           value={jobs.failedLastHour}
           unit="count"
-          tone={jobs.failedLastHour > 0 ? 'bad' : undefined}
+          tone={(jobs.failedLastHour ?? 0) > 0 ? 'bad' : undefined}
         />
       </Figures>
       {activeJobs.length === 0 ? (

@@ -40,7 +40,7 @@ export function* instanceRules({ now, live, lost, limits }: SystemState): Genera
     };
   }
   for (const { key, telemetry } of live) {
-    if (!telemetry.ready) {
+    if (!telemetry.ready && !telemetry.stopping) {
       yield {
         rule: 'instance.not_ready',
         key: `ready ${key}`,

@@ -1,0 +1,26 @@
+/** Pauses of the garbage collector, and the heap right after a full collection: what is really in use. */
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { ProcessStats } from '@tidemark/contracts';
+
+type GarbageCollection = NonNullable<ProcessStats['gc']>;
+
+export interface GarbageCollectionWatch {
+  stats(): GarbageCollection;
+  stop(): void;
+}
+
+export function watchGarbageCollection(): GarbageCollectionWatch {
+  const stats: GarbageCollection = { total: 0, totalMs: 0, heapAfterBytes: null };
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration, detail } of list.getEntries() as (PerformanceEntry & { detail?: unknown })[]) {
+      stats.total += 1;
+      stats.totalMs += duration;
+      const { kind } = detail as { kind: number };
+      // The observer is called soon after, so the heap has hardly grown.
+      if (kind === constants.NODE_PERFORMANCE_GC_MAJOR) stats.heapAfterBytes = getHeapStatistics().used_heap_size;
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return { stats: () => ({ ...stats }), stop: () => observer.disconnect() };
+}
