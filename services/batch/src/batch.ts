@@ -28,6 +28,7 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
     ...resources,
     ...attemptSettings(config),
     jobs,
+    window: windowOf(config),
     leaseMs: config.BATCH_LEASE_MS,
     onRoom: (job) => planning.sweeper.planPage(job),
   });

@@ -70,7 +70,7 @@ export const configSchema = Type.Object({
     minimum: 1,
     maximum: 1_000,
     description:
-      'most items in a chunk. It has as many as take half a second together, and 16 before they are measured: what a crash repeats, against the cost of a transaction for each chunk',
+      'most items in a chunk. It has as many as take half a second together. Before those of the job are measured, items of its kind that ran here lately count, and without any a chunk has 16: what a crash repeats, against the cost of a transaction for each chunk',
   }),
   BATCH_WINDOW: Type.Integer({
     default: 0,

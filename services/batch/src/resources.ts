@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import type { BatchEvent } from './events.ts';
 import { createSafeHttp } from './http/safe-http.ts';
 import { jobStatements } from './jobs/job-statements.ts';
+import { createKindTimes } from './jobs/kind-times.ts';
 import { registerKinds } from './kinds/kind-registry.ts';
 import { loadKinds } from './kinds/load-kinds.ts';
 import { startLeases } from './leases/leases.ts';
@@ -52,6 +53,7 @@ export async function openResources(options: ResourcesOptions) {
     roles,
     worker,
     kinds,
+    times: createKindTimes(),
     queue,
     registry,
     store,

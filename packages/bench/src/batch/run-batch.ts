@@ -4,13 +4,25 @@ import { runLab } from '../lab/run-lab.ts';
 import type { TrialResult } from '../lab/run-trial.ts';
 import type { Trial } from '../lab/trial.ts';
 import { exportRows } from './scenarios/export.ts';
+import { heldSnapshot } from './scenarios/held-snapshot.ts';
 import { imageSizes, images } from './scenarios/images.ts';
 import { memory } from './scenarios/memory.ts';
+import { neighbour } from './scenarios/neighbour.ts';
 import { noop } from './scenarios/noop.ts';
 import { startLatency } from './scenarios/start-latency.ts';
 import { wal } from './scenarios/wal.ts';
 
-const scenarios: readonly Trial[] = [noop, startLatency, wal, images, imageSizes, memory, exportRows];
+const scenarios: readonly Trial[] = [
+  noop,
+  startLatency,
+  wal,
+  heldSnapshot,
+  neighbour,
+  images,
+  imageSizes,
+  memory,
+  exportRows,
+];
 
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = scenarios.map(({ name }) => name);

@@ -14,8 +14,8 @@ export interface BatchServices {
   readonly stack: Stack;
   readonly batch: ServerProcess;
   readonly filesDir: string;
-  /** Submits a job as a user does; resolves to its id. */
-  submit(kind: string, spec: object): Promise<string>;
+  /** Submits a job as a user does, by default as a service; resolves to its id. */
+  submit(kind: string, spec: object, sub?: string): Promise<string>;
   /** Resolves when the job has ended, to the seconds between its insertion and its end, by Postgres's clock. */
   seconds(job: string, items: number): Promise<number>;
 }
@@ -40,15 +40,13 @@ export async function startBatchServices(context: TrialContext, env: Env = {}, s
   const start = async (name: 'gateway' | 'realtime' | 'batch') =>
     context.stopAtEnd(await startService(name, servers, { env: shared }));
   const [gateway, batch] = await Promise.all([start('gateway'), start('batch'), start('realtime')]);
-  const headers = {
-    authorization: `Bearer ${await signToken({ role: 'service_role' })}`,
-    'content-type': 'application/json',
-  };
   return {
     stack,
     batch,
     filesDir,
-    async submit(kind, spec) {
+    async submit(kind, spec, sub) {
+      const token = await signToken(sub === undefined ? { role: 'service_role' } : { sub });
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       const body = JSON.stringify({ kind, spec });
       const response = await fetch(`${gateway.url}/api/v1/jobs`, { method: 'POST', headers, body });
       const text = await response.text();

@@ -1,18 +1,18 @@
 /** Every change is fenced by attempt and worker. */
 import type { Priority, WorkMessage } from '@tidemark/contracts';
 import { arrayLiteral, type Pool, type Row, type Transaction } from '@tidemark/db';
-import type { FileRegistry } from '@tidemark/files';
+import type { FileRegistry, NewFile } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import { targetStatements } from '../fairness/target-statements.ts';
 import type { Turn } from '../fairness/thread-usage.ts';
 import type { ChunkResult } from '../items/chunk-result.ts';
-import { itemStatements } from '../items/item-statements.ts';
+import { itemRows, itemStatements } from '../items/item-statements.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { Advance, JobLedger, LockedJob, QueuedChunk } from '../jobs/job-ledger.ts';
-import { jobStatements } from '../jobs/job-statements.ts';
+import type { KindTimes } from '../jobs/kind-times.ts';
 import type { PlannedItem } from '../jobs/plan-page.ts';
-import type { kindVersions } from '../kinds/load-kinds.ts';
+import type { Kinds, kindVersions } from '../kinds/load-kinds.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
@@ -27,6 +27,8 @@ export interface ClaimedChunk extends WorkMessage {
   target: string | null;
   /** Measured ms of an item of the job; null until the first ones are done. */
   itemMs: number | null;
+  /** The `sub` of who submitted the job. */
+  owner: string | null;
   /** The identity with whose rights the inputs are read. */
   identity: JobIdentity;
 }
@@ -56,7 +58,11 @@ export interface ChunkLedger {
 export interface ChunkLedgerOptions {
   pool: Pool;
   registry: FileRegistry;
+  kinds: Kinds;
   jobs: JobLedger;
+  times: KindTimes;
+  /** Chunks of a job on the queue at a time. */
+  window: number;
   worker: string;
   leaseMs: number;
   maxAttempts: number;
@@ -64,6 +70,11 @@ export interface ChunkLedgerOptions {
   /** A job whose source has more pages has fewer planned chunks now. */
   onRoom: (job: string) => void;
   observe: (event: BatchEvent) => void;
+}
+
+interface ClaimedRow extends Omit<ClaimedChunk, 'itemMs' | 'identity'>, Omit<JobIdentity, 'isRefused'>, Row {
+  item_ms: number | null;
+  may_role: boolean;
 }
 
 interface LostChunk {
@@ -77,6 +88,19 @@ interface LostChunk {
 /** A smaller change of the measured time of an item is not worth a write, nor is any of items that fill their chunks. */
 const MIN_CHANGE = 0.25;
 const MIN_MEASURED_MS = 1;
+
+/** Rolls back. */
+const NOT_OURS = new Error('the chunk is no longer ours');
+
+interface Completed extends Row {
+  priority: Priority;
+  plannedAll: boolean;
+  queued: { chunk: number; attempt: number }[];
+  /** Nothing is open, and the end of the job is left to us. */
+  isOver: boolean;
+  /** The number of its items, when the job has ended. */
+  endedWith: number | null;
+}
 
 export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
@@ -116,6 +140,49 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     return row?.ms ?? options.faultDelayMs;
   }
 
+  async function completeIn(
+    run: Pick<Pool, 'query'> | Transaction,
+    { job, chunk, attempt, kind, target, itemMs }: ClaimedChunk,
+    { done, failed, rows, retries, itemMs: measured }: ChunkResult,
+    blockedMs?: number,
+  ): Promise<Completed | undefined> {
+    const again = retries.map((retry) => ({
+      items: retry.items,
+      delay_ms: retry.delayMs === 'target' ? blockedMs : retry.delayMs,
+      target: retry.target ?? target,
+    }));
+    const [completed] = await run.query<Completed>(chunkStatements.complete, [
+      ...[job, chunk, attempt, worker, done, failed, ...itemRows(rows)],
+      ...[again.length === 0 ? null : JSON.stringify(again), newMeasure(itemMs, measured) ?? null, options.window],
+      !options.kinds.get(kind)?.finish,
+    ]);
+    return completed;
+  }
+
+  /** With files, or an answer of the target. */
+  async function completeWithMore(claimed: ClaimedChunk, result: ChunkResult): Promise<Completed | undefined> {
+    const { target: answer, files } = result;
+    try {
+      return await pool.transaction(async (tx) => {
+        // Everything locks the job before its target.
+        if (answer && !(await jobs.lock(tx, claimed.job))) throw NOT_OURS;
+        const blockedMs = answer && (await adaptTarget(tx, claimed, answer));
+        // Both are sent at once. If the chunk is not ours, an error of the files says that another attempt has written them.
+        const [completed, written] = await Promise.allSettled([
+          completeIn(tx, claimed, result, blockedMs),
+          registry.insert(tx, outputsOf(claimed, files)),
+        ]);
+        if (completed.status === 'rejected') throw completed.reason;
+        if (!completed.value) throw NOT_OURS;
+        if (written.status === 'rejected') throw written.reason;
+        return completed.value;
+      });
+    } catch (error) {
+      if (error === NOT_OURS) return undefined;
+      throw error;
+    }
+  }
+
   async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
     const { state, losses, items, target } = lost;
     if (state === 'split') {
@@ -125,22 +192,15 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
       await tx.query(chunkStatements.insert, [job, JSON.stringify(halves)]);
     } else if (state === 'failed') {
       const { code, message, hint } = errors.ITEM_LOST({ losses, how: `chunk ${chunk} was never completed` });
-      const rows = items.map(({ index, input, attempts }) => ({
-        index,
-        input,
-        attempts,
-        state,
-        code,
-        error: { message, hint },
-        dead_letter: true,
-      }));
-      await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+      const shared = { state, code, error: { message, hint }, dead_letter: true } as const;
+      const rows = items.map(({ index, input, attempts }) => ({ index, input, attempts, ...shared }));
+      await tx.query(itemStatements.write, [job, ...itemRows(rows)]);
     }
   }
 
   return {
     async claim({ kinds, priorities, used, long, mostLong, unmeasured }) {
-      const [row] = await pool.query(chunkStatements.claim, [
+      const [row] = await pool.query<ClaimedRow>(chunkStatements.claim, [
         ...[JSON.stringify(kinds), worker, leaseMs, arrayLiteral([...priorities]), JSON.stringify(used)],
         ...[long, mostLong, JSON.stringify(unmeasured)],
       ]);
@@ -148,33 +208,23 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
         const [found] = await pool.query(chunkStatements.anyQueued);
         return found?.queued ? 'later' : 'none';
       }
-      const { job, chunk, attempt, items, losses, kind, spec, role, claims, tenant, target, item_ms, may_role } = row;
-      const shared = { job, chunk, attempt, items, losses, kind, spec, tenant, target, itemMs: item_ms };
-      return { ...shared, identity: { role, claims, isRefused: !may_role } };
+      const { role, claims, item_ms: itemMs, may_role, ...chunk } = row;
+      return { ...chunk, itemMs, identity: { role, claims, isRefused: !may_role } };
     },
 
-    complete: (claimed, { done, failed, files, rows, retries, target: answer, itemMs }) => {
-      const { job, chunk, attempt, target } = claimed;
-      return changeLocked(job, async (tx, { owner }) => {
-        const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, done, failed]);
-        if (ours.length === 0) return undefined;
-        // The outputs of a job without an owner, such as one of a service token, belong to the owners of the inputs.
-        const owned = files.map(({ item, ...file }) => ({ ...file, owner: owner ?? item.owner, jobId: job }));
-        await registry.insert(tx, owned);
-        if (rows.length > 0) await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
-        const blockedMs = answer && (await adaptTarget(tx, claimed, answer));
-        if (retries.length > 0) {
-          const chunks = retries.map((retry) => ({
-            items: retry.items,
-            delay_ms: retry.delayMs === 'target' ? blockedMs : retry.delayMs,
-            target: retry.target ?? target,
-          }));
-          await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
-        }
-        const measured = newMeasure(claimed.itemMs, itemMs);
-        if (measured !== undefined) await tx.query(jobStatements.measured, [job, measured]);
-        return [];
-      });
+    async complete(claimed, result) {
+      const { job, kind } = claimed;
+      const isPlain = result.files.length === 0 && !result.target;
+      const completed = await (isPlain ? completeIn(pool, claimed, result) : completeWithMore(claimed, result));
+      if (!completed) return undefined;
+      const { priority, plannedAll, queued, isOver, endedWith } = completed;
+      if (!plannedAll) options.onRoom(job);
+      if (endedWith !== null) {
+        observe({ type: 'job.finished', job, state: 'succeeded', done: endedWith, failed: 0 });
+      }
+      if (result.itemMs !== undefined) options.times.learn(kind, result.itemMs);
+      const next = queued.map((chunk) => ({ job, ...chunk, priority }));
+      return isOver ? [...next, ...(await jobs.advance(job))] : next;
     },
 
     async fault({ job, chunk, attempt }) {
@@ -200,6 +250,11 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
       return (await pool.query(chunkStatements.handBack, [job, chunk, attempt, worker])).length > 0;
     },
   };
+}
+
+/** The outputs of a job without an owner, such as one of a service token, belong to the owners of the inputs. */
+function outputsOf({ job, owner }: ClaimedChunk, files: ChunkResult['files']): NewFile[] {
+  return files.map(({ item, ...file }) => ({ ...file, owner: owner ?? item.owner, jobId: job }));
 }
 
 /** Returns undefined for what is not worth a write. */

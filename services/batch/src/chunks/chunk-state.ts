@@ -21,6 +21,7 @@ export interface Chunk {
   attempt: number;
   /** Number of processes that ended while they ran this chunk or the one that it was split from. */
   losses: number;
+  /** 0 when it is done: they have rows of their own, or are in other chunks. */
   items: number;
 }
 
@@ -45,7 +46,7 @@ export function nextChunk(chunk: Chunk, event: ChunkEvent, maxLosses: number): C
     case 'claim':
       return state === 'queued' ? { ...chunk, state: 'running' } : undefined;
     case 'complete':
-      return isHeld ? { ...chunk, state: 'done' } : undefined;
+      return isHeld ? { ...chunk, state: 'done', items: 0 } : undefined;
     case 'hand_back':
       return isHeld ? { ...chunk, state: 'queued' } : undefined;
     case 'fault':

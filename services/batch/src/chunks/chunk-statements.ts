@@ -1,11 +1,6 @@
 export const chunkStatements = {
   /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses, target}. */
-  insert: `
-    insert into tidemark.job_chunks (job_id, chunk, items, not_before, losses, target)
-    select $1::uuid,
-      coalesce((select max(chunk) from tidemark.job_chunks where job_id = $1::uuid), -1) + ordinality,
-      c -> 'items', clock_timestamp() + (c ->> 'delay_ms')::float8 * interval '1 ms', coalesce((c ->> 'losses')::int, 0), c ->> 'target'
-    from jsonb_array_elements($2::jsonb) with ordinality as e (c, ordinality)`,
+  insert: 'select tidemark.add_chunks($1::uuid, $2::jsonb)',
 
   /** Counts items that failed before they could be planned. $1: job (locked), $2: items. */
   insertFailed: `
@@ -14,20 +9,7 @@ export const chunkStatements = {
       clock_timestamp()`,
 
   /** planned → queued, up to the window. $1: job (locked), $2: window. */
-  openWindow: `
-    update tidemark.job_chunks c set state = 'queued', attempt = attempt + 1, queued_at = clock_timestamp()
-    from (
-      select p.chunk from tidemark.job_chunks p where p.job_id = $1::uuid and p.state = 'planned'
-        and (p.not_before is null or p.not_before <= clock_timestamp())
-        and (p.target is null or not exists (
-          select from tidemark.job_targets t join tidemark.jobs j on j.kind = t.kind and j.tenant = t.tenant
-          where j.id = p.job_id and t.target = p.target and t.blocked_until > clock_timestamp()))
-      order by p.chunk
-      limit greatest(0, $2::int - (
-        select count(*)::int from tidemark.job_chunks where job_id = $1::uuid and state in ('queued', 'running')))
-    ) as next
-    where c.job_id = $1::uuid and c.chunk = next.chunk and c.state = 'planned'
-    returning c.chunk, c.attempt`,
+  openWindow: 'select * from tidemark.open_window($1::uuid, $2::int)',
 
   /** $1: job. */
   anyOpen: `
@@ -39,8 +21,10 @@ export const chunkStatements = {
    * $3: lease in ms, $4: priorities in order, $5: used ms by tenant and job, $6: long chunks that run, $7: most of them, $8: running
    * chunks of jobs without a measured item, by tenant.
    */
-  claim:
-    'select * from tidemark.claim_chunk($1::jsonb, $2, $3::float8, $4::text[], $5::jsonb, $6::int, $7::int, $8::jsonb)',
+  claim: `
+    select c.*, j.owner
+    from tidemark.claim_chunk($1::jsonb, $2, $3::float8, $4::text[], $5::jsonb, $6::int, $7::int, $8::jsonb) as c
+    join tidemark.jobs j on j.id = c.job`,
 
   anyQueued: `
     select exists (
@@ -48,14 +32,13 @@ export const chunkStatements = {
     ) as queued`,
 
   /**
-   * running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed. A chunk of items that are retried by
-   * hand has minus their number before: chunks before it have counted them.
+   * running → done, and what follows from it. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed, $7 to $9: rows of
+   * items (see itemRows), $10: chunks to add, or null, $11: measured ms of an item, or null, $12: window, $13: whether the job may end.
    */
   complete: `
-    update tidemark.job_chunks
-    set state = 'done', done = $5::int, failed = failed + $6::int, lease_until = null, finished_at = clock_timestamp()
-    where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
-    returning chunk`,
+    select priority, planned_all as "plannedAll", queued, is_over as "isOver", ended_with as "endedWith"
+    from tidemark.complete_chunk($1::uuid, $2::int, $3::int, $4::text, $5::int, $6::int, $7::json, $8::int, $9::int, $10::jsonb,
+      $11::float8, $12::int, $13::boolean)`,
 
   /** running → queued, the same attempt. $1: job, $2: chunk, $3: attempt, $4: worker. */
   handBack: `

@@ -1,23 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import type { NewFile } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
 import type { PlannedItem } from '../jobs/plan-page.ts';
 import type { StoredFile } from '../kinds/job-kind.ts';
 import type { Failure, ReadyItem, Success } from '../workers/protocol.ts';
 import { retryDelayMs } from './retry-delay.ts';
+import { timeOrderedId } from './time-ordered-id.ts';
 
 export interface ItemRow {
   index: number;
   state: 'succeeded' | 'failed' | 'waiting';
   attempts: number;
-  input: unknown;
+  input?: unknown;
   /** JSON text. */
-  value: string | null;
+  value?: string;
   /** Ids in tidemark.files. */
-  files: string[];
-  code: string | null;
-  error: { message: string; hint: string | null } | null;
-  duration_ms: number | null;
+  files?: string[];
+  code?: string;
+  error?: { message: string; hint: string | null };
+  duration_ms?: number | null;
   /** It failed after all its attempts. */
   dead_letter?: boolean;
 }
@@ -85,10 +85,10 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
       const attempts = item.attempts + 1;
       // An item that was tried before already has a row, which must be replaced.
       if (!keepsSuccesses && item.attempts === 0) return;
-      const ids = files.map(({ id }) => id);
       const { index, input } = item;
-      const shared = { index, attempts, input, duration_ms };
-      result.rows.push({ ...shared, state: 'succeeded', value: success.value, files: ids, code: null, error: null });
+      const row: ItemRow = { index, state: 'succeeded', attempts, input, value: success.value, duration_ms };
+      if (files.length > 0) row.files = files.map(({ id }) => id);
+      result.rows.push(row);
     },
     fail(item, failure, duration_ms, trace) {
       const attempts = item.attempts + 1;
@@ -107,8 +107,6 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
         state: isFinal ? 'failed' : 'waiting',
         attempts,
         input,
-        value: null,
-        files: [],
         code,
         error,
         duration_ms,
@@ -127,5 +125,5 @@ function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): Resu
   const stem = file.name ?? (item.name.replace(/\.[^.]{1,8}$/, '') || item.name);
   const number = n === 0 ? '' : `-${n}`;
   const path = `jobs/${job}/${item.index}-${stem}${number}.${extension}`;
-  return { id: randomUUID(), item, path, contentType, size, sha256, storageKey, metadata };
+  return { id: timeOrderedId(), item, path, contentType, size, sha256, storageKey, metadata };
 }

@@ -1,14 +1,8 @@
+import type { ItemRow } from './chunk-result.ts';
+
 export const itemStatements = {
-  /** $1: job, $2: JSON array of rows (see ItemRow); a row of an earlier attempt is replaced. */
-  write: `
-    insert into tidemark.job_items (job_id, index, state, attempts, input, value, files, code, error, duration_ms, dead_letter)
-    select $1::uuid, index, state, attempts, input, value::jsonb, coalesce(files, '{}'), code, error, duration_ms, coalesce(dead_letter, false)
-    from jsonb_to_recordset($2::jsonb) as r (
-      index int, state text, attempts int, input jsonb, value text, files uuid[], code text, error jsonb, duration_ms float8,
-      dead_letter boolean)
-    on conflict (job_id, index) do update set
-      state = excluded.state, attempts = excluded.attempts, value = excluded.value, files = excluded.files,
-      code = excluded.code, error = excluded.error, duration_ms = excluded.duration_ms, dead_letter = excluded.dead_letter, ended_at = clock_timestamp()`,
+  /** Rows of an earlier attempt are replaced. $1: job (locked), $2 to $4: itemRows. */
+  write: 'select tidemark.write_items($1::uuid, $2::json, $3::int, $4::int)',
 
   firstFailures: `
     select coalesce(jsonb_agg(
@@ -19,3 +13,16 @@ export const itemStatements = {
       where job_id = $1::uuid and state = 'failed' order by index limit $2::int
     ) as f`,
 } as const;
+
+export type ItemParams = [rows: string | null, first: number | null, last: number | null];
+
+/** The parameters of rows: their JSON, and their first and last index. */
+export function itemRows(rows: readonly ItemRow[]): ItemParams {
+  if (rows.length === 0) return [null, null, null];
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  for (const { index } of rows) {
+    first = Math.min(first, index);
+    last = Math.max(last, index);
+  }
+  return [JSON.stringify(rows), first, last];
+}

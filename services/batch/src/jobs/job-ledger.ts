@@ -4,7 +4,7 @@ import type { Pool, Row, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
-import { itemStatements } from '../items/item-statements.ts';
+import { itemRows, itemStatements } from '../items/item-statements.ts';
 import type { Kinds } from '../kinds/load-kinds.ts';
 import { errorColumn } from './error-column.ts';
 import { type FinishCall, FinishError, runFinish } from './finish-job.ts';
@@ -46,7 +46,6 @@ export interface LockedJob extends Row {
   job: string;
   state: JobState;
   priority: Priority;
-  owner: string | null;
   kind: string;
   role: string;
   plannedAll: boolean;
@@ -73,7 +72,7 @@ const SHOWN_ERRORS = 10;
 export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptions): JobLedger {
   async function lock(tx: Transaction, job: string): Promise<LockedJob | undefined> {
     const [row] = await tx.query<LockedJob>(jobStatements.lockRunning, [job]);
-    return row && { ...row, job };
+    return row;
   }
 
   async function openWindow(tx: Transaction, { job, state, priority }: LockedJob): Promise<QueuedChunk[]> {
@@ -137,30 +136,28 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
 
   async function writeRefused(tx: Transaction, job: string, refused: PlannedPage['refused']): Promise<void> {
     const rows = refused.map(({ index, failure: { code, message, hint } }) => {
-      return { index, state: 'failed', attempts: 0, code, error: { message, hint } };
+      return { index, state: 'failed' as const, attempts: 0, code, error: { message, hint } };
     });
-    await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+    await tx.query(itemStatements.write, [job, ...itemRows(rows)]);
     await tx.query(chunkStatements.insertFailed, [job, rows.length]);
   }
 
   async function plan(job: string, page: PlannedPage): Promise<QueuedChunk[] | undefined> {
     const { chunks, refused, cursor, nextCursor, tidemark, trace = null } = page;
     const items = chunks.reduce((sum, chunk) => sum + chunk.items.length, 0);
-    const isWritten = await pool.transaction(async (tx) => {
-      const planned = await tx.query(jobStatements.planned, [
-        job,
-        items + refused.length,
-        nextCursor === null,
-        tidemark,
-      ]);
-      if (planned.length === 0) return false;
+    const advanced = await pool.transaction(async (tx): Promise<Advance | undefined> => {
+      const params = [job, items + refused.length, nextCursor === null, tidemark];
+      const [locked] = await tx.query<LockedJob>(jobStatements.planned, params);
+      if (!locked) return undefined;
       const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor, trace]);
       if (kept.length === 0) throw errors.PAGE_TAKEN();
       if (refused.length > 0) await writeRefused(tx, job, refused);
       if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
-      return true;
+      return advanceLocked(tx, locked);
     });
-    return isWritten ? advance(job) : undefined;
+    if (!advanced) return undefined;
+    if (advanced.finished) observe(advanced.finished);
+    return advanced.toFinish ? [...advanced.queued, ...(await advance(job))] : advanced.queued;
   }
 
   return { plan, advance, lock, advanceLocked };

@@ -4,6 +4,9 @@ const CANDIDATES = 3;
 /** The role exists, and this login may take it. */
 const MAY_ROLE = `coalesce(pg_has_role(to_regrole(quote_ident(j.role))::oid, 'member'), false)`;
 
+/** A LockedJob. */
+const LOCKED = 'id as job, state, priority, kind, role, planned_all as "plannedAll"';
+
 export const jobStatements = {
   keepTenantClaim: 'update tidemark.job_settings set tenant_claim = $1::text where tenant_claim <> $1::text',
 
@@ -138,7 +141,8 @@ export const jobStatements = {
   planned: `
     update tidemark.jobs set total = total + $2::int, planned_all = $3::boolean, tidemark = coalesce(tidemark, $4::text),
       state = case state when 'planning' then 'running' else state end
-    where id = $1::uuid and (state = 'planning' or (state in ('running', 'paused') and not planned_all)) returning id`,
+    where id = $1::uuid and (state = 'planning' or (state in ('running', 'paused') and not planned_all))
+    returning ${LOCKED}`,
 
   /**
    * Ends a job that cannot go on: failed, or partly_failed where some items are done. $1: JSON array of jobs, $2: error,
@@ -161,7 +165,7 @@ export const jobStatements = {
 
   /** Serialises decisions about a job. No key is updated, so that the foreign keys of its chunks do not wait. */
   lockRunning: `
-    select state, priority, owner, kind, role, planned_all as "plannedAll" from tidemark.jobs
+    select ${LOCKED} from tidemark.jobs
     where id = $1::uuid and state in ('running', 'paused') for no key update`,
 
   /** Reads the spec and the claims for `finish` of the kind. $1: job. */
@@ -169,9 +173,6 @@ export const jobStatements = {
 
   /** Returns the trace that the chunks continue. $1: job. */
   trace: 'select trace from tidemark.job_requests where job_id = $1::uuid',
-
-  /** Keeps the measured ms of an item. $1: job, $2: ms. */
-  measured: 'update tidemark.job_requests set item_ms = $2::float8 where job_id = $1::uuid',
 
   /** Returns the sums of a job's chunks when none is open. $1: job. */
   sums: `

@@ -54,10 +54,10 @@ export async function planPage(
 
 /** The cost of a chunk, some 10 ms of statements and messages, is small beside it, and a crash repeats no more than this. */
 const CHUNK_MS = 500;
-/** The first chunks measure the items. */
+/** The first chunks of a kind that has not run here measure its items. */
 const MAX_UNMEASURED_ITEMS = 16;
 
-/** @param itemMs measured ms of an item; null while none is done */
+/** @param itemMs measured ms of an item; null while none of its kind is done */
 export function chunkSize(itemMs: number | null, most: number): number {
   if (itemMs === null) return Math.min(most, MAX_UNMEASURED_ITEMS);
   return Math.max(1, Math.min(most, Math.floor(CHUNK_MS / itemMs)));

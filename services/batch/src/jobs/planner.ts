@@ -13,6 +13,7 @@ import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
+import type { KindTimes } from './kind-times.ts';
 import { chunkSize, cutChunks, planPage } from './plan-page.ts';
 import { kindOf } from './read-spec.ts';
 
@@ -24,8 +25,11 @@ export interface PlannerOptions {
   databaseOf: (identity: JobIdentity) => DatabaseContext;
   http: SafeHttp;
   ledger: JobLedger;
+  times: KindTimes;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   traces: JobTraces;
+  /** The source has another page. */
+  onMore: (job: string) => void;
   observe: (event: BatchEvent) => void;
   threads: number;
   chunkItems: number;
@@ -83,7 +87,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     const { id, cursor, total, spec } = job;
     const identity = identityOf(job, options.roles);
     const kind = kindOf(kinds, job.kind, spec);
-    const size = chunkSize(job.item_ms, chunkItems);
+    const size = chunkSize(job.item_ms ?? options.times.guess(kind.name), chunkItems);
     const limit = Math.min(MAX_PAGE, size * window * 2);
     const tidemark = job.tidemark ?? (await tidemarkOf(job));
     const from = { cursor, total, limit, maxItems: options.maxItems };
@@ -105,6 +109,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     });
     if (!queued) return 0;
     const ms = performance.now() - startedAt;
+    if (page.nextCursor !== null) options.onMore(id);
     observe({ type: 'job.planned', job: id, items: page.items.length, chunks: chunks.length, ms });
     await publish(queued);
     return page.items.length;

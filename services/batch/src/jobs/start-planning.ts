@@ -17,7 +17,13 @@ export interface PlanningOptions {
 
 export function startPlanning({ resources, jobs, chunks, onCancelled }: PlanningOptions) {
   const { config, pool, queue, roles, observe } = resources;
-  const planner = createPlanner({ ...resources, ...plannerSettings(config), ledger: jobs, publish: queue.publish });
+  const planner = createPlanner({
+    ...resources,
+    ...plannerSettings(config),
+    ledger: jobs,
+    publish: queue.publish,
+    onMore: (job) => sweeper.planPage(job),
+  });
   const intervalMs = config.BATCH_SWEEP_MS;
   const sweeper = startSweeper({
     pool,

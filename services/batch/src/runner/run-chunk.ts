@@ -1,8 +1,8 @@
 import type { Span } from '@tidemark/service';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { BatchEvent } from '../events.ts';
-import { type ChunkResult, createResult } from '../items/chunk-result.ts';
-import { byTarget } from '../jobs/plan-page.ts';
+import { type ChunkResult, createResult, type ResultBuilder } from '../items/chunk-result.ts';
+import { byTarget, chunkSize, type PlannedItem } from '../jobs/plan-page.ts';
 import type { Kinds } from '../kinds/load-kinds.ts';
 import type { ChunkTrace } from '../tracing/job-traces.ts';
 import type { Outcome, ReadyItem } from '../workers/protocol.ts';
@@ -23,6 +23,12 @@ export interface RunChunkDeps extends RunItemDeps {
 const TURN_MS = 1_000;
 /** The first chunk of a job ends early, because it measures the items. */
 const MEASURING_MS = 100;
+
+/** The chunk may have been cut for much quicker items, so that its rest is cut again. */
+function leaveTo(results: ResultBuilder, left: PlannedItem[], itemMs: number): void {
+  const size = chunkSize(itemMs, left.length);
+  for (let from = 0; from < left.length; from += size) results.postpone(left.slice(from, from + size), 0);
+}
 
 /** When the environment of an item fails, or its target refuses it, the remaining items run again later. */
 export async function runChunk(
@@ -51,7 +57,7 @@ export async function runChunk(
   for (const [n, input] of (await deps.readInputs(kind, chunk)).entries()) {
     signal.throwIfAborted();
     if (n > 0 && performance.now() - turnStartedAt >= turnMs) {
-      results.postpone(items.slice(n), 0);
+      leaveTo(results, items.slice(n), (performance.now() - turnStartedAt) / n);
       break;
     }
     const item = items[n]!;

@@ -98,10 +98,13 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     for (let i = 0; i < PLANS && !stopped && (await planner.planMore()); i += 1);
   }
 
-  /** A call while the page is read does nothing, because the page's own chunks call again. */
+  /** Reads pages until enough chunks are planned. A call meanwhile does nothing. */
   function planPage(job: string): void {
     if (paging.has(job)) return;
-    const page = step('page', async () => void (await planner.planMore(job))).finally(() => paging.delete(job));
+    const pages = async () => {
+      while (!stopped && (await planner.planMore(job)));
+    };
+    const page = step('page', pages).finally(() => paging.delete(job));
     paging.set(job, page);
   }
 

@@ -9,6 +9,11 @@ const WORKER = 'w';
 const KINDS = '[{"name": "image.transform", "oldest": 1, "version": 1}]';
 const CLAIM = [KINDS, WORKER, 60_000, '{high,normal,low}', '{}', 0, 1, '{}'];
 
+/** One item succeeded, and nothing else is to be written. */
+const completed = (job: string, attempt: number, worker: string) => [
+  ...[job, 0, attempt, worker, 1, 0, null, null, null, null, null, 8, true],
+];
+
 /** The statement of each event, with its parameters. */
 function statementOf(column: Column, job: string, attempt: number): [string, unknown[]] {
   const given = column.startsWith('stale ') ? attempt - 1 : attempt;
@@ -18,7 +23,7 @@ function statementOf(column: Column, job: string, attempt: number): [string, unk
     case 'claim':
       return [sql.claim, CLAIM];
     case 'complete':
-      return [sql.complete, [job, 0, given, WORKER, 1, 0]];
+      return [sql.complete, completed(job, given, WORKER)];
     case 'hand_back':
       return [sql.handBack, [job, 0, given, WORKER]];
     case 'fault':
@@ -70,7 +75,7 @@ t.test('another worker, an ended job and a live lease change nothing', async (t)
   };
   await stack.query("update tidemark.jobs set state = 'running'");
   await chunk('running', '1 minute');
-  t.same(await stack.query(sql.complete, [job, 0, 1, 'another', 1, 0]), []);
+  t.same(await stack.query(sql.complete, completed(job, 1, 'another')), []);
   t.same(await stack.query(sql.handBack, [job, 0, 1, 'another']), []);
   t.same(await stack.query(sql.lose, [job, 0, 1, null, 3]), [], 'its lease lives');
   t.same(await stack.query(leases.renew, ['another', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])]), []);

@@ -39,7 +39,7 @@ export const CHUNK_TABLE: Record<ChunkState, Record<Column, Change>> = {
   queued: { ...nothing, claim: { state: 'running' }, cancel },
   running: {
     ...nothing,
-    complete: { state: 'done' },
+    complete: { state: 'done', items: 0 },
     hand_back: { state: 'queued' },
     fault: { state: 'planned' },
     lost: { state: 'split', losses: 1 },

@@ -28,6 +28,19 @@ t.test('a job of many pages runs every item once, and few chunks are planned ahe
   t.same({ ...items }, { n: 2_000, last: 1_999 });
 });
 
+t.test('the first chunks of a job are cut by what items of its kind took here lately', async (t) => {
+  const stack = await openBatchStack(t);
+  await stack.startBatch();
+  const chunks = async () => {
+    const id = await stack.insertJob({ items: 200 }, { kind: 'noop' });
+    t.match(await stack.ended(id), { state: 'succeeded', done: 200 });
+    const [row] = await stack.query('select max(done) as most from tidemark.job_chunks where job_id = $1', [id]);
+    return row?.most as number;
+  };
+  t.ok((await chunks()) <= 16, 'none is measured yet');
+  t.ok((await chunks()) > 16, 'they take no time');
+});
+
 t.test('what a kind does at the end of a job happens once, with the counts and the job’s rights', async (t) => {
   const stack = await openBatchStack(t);
   await stack.query('create table public.ends (job uuid, done int, failed int, role text, sub text)');

@@ -20,6 +20,8 @@ export const wal: Trial = {
     const files = await storeImages(services.filesDir, [64]);
     const work = async (prefix: string, count: number) => {
       await nameImages(services, files, prefix, count);
+      // The first reader of new rows marks them as committed, which is of their upload and not of the job.
+      await services.stack.primary.query('vacuum tidemark.files, tidemark.file_contents');
       await services.stack.primary.query('checkpoint');
       const from = await position(services);
       const spec = { input: { prefix }, transform: { resize: { width: 32 }, format: 'jpeg' } };
