@@ -15,13 +15,17 @@ export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'ba
 /** It begins with NATS's own `_INBOX.`: a user with permission for `_INBOX.>`, as on most servers, needs no more. */
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
+/** What each service with a database answers. */
+const DATABASE_INSPECTIONS = ['held', 'statements', 'text'] as const;
+
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {
   const subjects = subjectsFor(prefix);
   return {
     gateway: {
       publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), ...readChanges(subjects)],
       subscribe: [
-        ...(['held', 'statements', 'text', 'requests'] as const).map((what) => subjects.allInspectionsOf(what)),
+        ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
+        subjects.allInspectionsOf('requests'),
         allReplies('gateway'),
       ],
     },
@@ -57,8 +61,7 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
       ],
       subscribe: [
         subjects.allWork,
-        subjects.allInspectionsOf('held'),
-        subjects.allInspectionsOf('statements'),
+        ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
         allReplies('batch'),
       ],
     },

@@ -33,6 +33,7 @@ t.test('each subject has exactly the writers and readers that it needs', async (
     [s.inspect('why', 'r-1'), ['metrics'], ['realtime']],
     [s.inspect('held', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
+    [s.inspect('text', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('requests', 'g-1'), ['metrics'], ['gateway', 'realtime']],
     [s.alerts('critical'), ['realtime', 'batch', 'metrics'], ['metrics']],
     ['$JS.API.INFO', ['gateway', 'realtime', 'batch', 'metrics'], []],
