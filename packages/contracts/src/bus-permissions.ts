@@ -15,7 +15,7 @@ export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'ba
 /** It begins with NATS's own `_INBOX.`: a user with permission for `_INBOX.>`, as on most servers, needs no more. */
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
-/** What each service with a database answers. */
+/** Every service with a database answers these. */
 const DATABASE_INSPECTIONS = ['held', 'statements', 'text'] as const;
 
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {

@@ -22,7 +22,12 @@ t.test('finds each changed definition once, with its position, and none from bef
       ),
     );
   await write('old', '0/10');
-  const { collect } = definitions({ admin: () => db.pools.admin, replicas: [], poolStats: () => [], close: async () => {} });
+  const { collect } = definitions({
+    admin: () => db.pools.admin,
+    replicas: [],
+    poolStats: () => [],
+    close: async () => {},
+  });
   t.same(await collect(), { changed: [] });
   await write('b', '0/30');
   await write('a', '1/0');
