@@ -59,9 +59,14 @@ async function runOnce(
     throw error;
   });
   lease.resetAfter = options.resetAfter === true;
-  lease.statement = transaction.statements.at(-1)?.text;
+  lease.statement = transaction.statements[0]?.text;
   const waitMs = lease.since - began;
-  const progress = { isEnding: false };
+  const progress: Progress = {
+    isEnding: false,
+    runs: ({ text }) => {
+      lease.statement = text;
+    },
+  };
   const { client } = options;
   const watch =
     client && new StatementWatch(lease.connection, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
@@ -105,12 +110,19 @@ const CUT_OFF_CODES = new Set(['57014', 'DB_ANSWER_BYTES', 'DB_ANSWERS_FULL', 'D
 /** 26000 invalid_sql_statement_name. */
 const NO_SUCH_STATEMENT = '26000';
 
+interface Progress {
+  /** Only the end of the transaction is unanswered. */
+  isEnding: boolean;
+  /** Every statement is sent at once, and each runs once the one before is answered. */
+  runs(statement: EncodedStatement): void;
+}
+
 /** Settles when all statements are answered. Sends nothing when one of them is invalid. */
 function sendIdentityTransaction(
   connection: PooledConnection,
   transaction: IdentityTransaction,
   timeoutMs: number,
-  progress: { isEnding: boolean },
+  progress: Progress,
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
   const localTimeout = timeoutMs === connection.statementTimeoutMs ? undefined : timeoutMs;
@@ -146,7 +158,8 @@ function sendIdentityTransaction(
       connection.submit(part, timeoutMs, (result, error) => {
         if (result === undefined) failure ??= error;
         else rows[index] = result;
-        // Only the end of the transaction is unanswered now.
+        const next = statements[index + 1 - firstOfAll];
+        if (next) progress.runs(next);
         if (index === parts.length - 2) progress.isEnding = true;
         answered();
       });
