@@ -1,6 +1,5 @@
 /** Errors about tokens with PostgREST's codes (its "Errors" page, group 3) and its WWW-Authenticate. */
 import { defineErrors, row, TidemarkError } from '@tidemark/contracts';
-import { errors as jose } from 'jose';
 
 interface Described {
   readonly message: string;
@@ -59,13 +58,15 @@ export function asPostgrestError(error: unknown, token: string): unknown {
   }
 }
 
+/** Codes of jose. */
+const KEY_PROBLEMS = new Set(['ERR_JWS_SIGNATURE_VERIFICATION_FAILED', 'ERR_JWKS_NO_MATCHING_KEY']);
+
 function decodeProblem({ cause, message }: TidemarkError, token: string): string {
   const parts = token === '' ? 0 : token.split('.').length;
   if (token === '' && message.includes('Empty JWT')) return 'Empty JWT is sent in Authorization header';
   if (token !== '' && parts !== 3) return `Expected 3 parts in JWT; got ${parts}`;
   if (message.includes('its algorithm')) return 'Wrong or unsupported encoding algorithm';
-  if (cause instanceof jose.JWSSignatureVerificationFailed || cause instanceof jose.JWKSNoMatchingKey) {
+  if (KEY_PROBLEMS.has((cause as { code?: string } | undefined)?.code ?? ''))
     return 'No suitable key or wrong key type';
-  }
   return "JWT couldn't be decoded";
 }
