@@ -110,14 +110,14 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
         subscribe: [s.allWork, s.telemetry('gateway', 'g'), '_INBOX.metrics.>'],
       },
       batch: {
-        publish: [s.changes('public', 'x'), '_INBOX.metrics.x', `$JS.API.CONSUMER.CREATE.${changes}.mine`],
+        publish: [s.changes('public', 'x'), '_INBOX.gateway.x', `$JS.API.CONSUMER.CREATE.${changes}.mine`],
         subscribe: [s.allInspections, s.allChanges, s.allTelemetry],
       },
       metrics: {
         publish: [
           s.work('normal'),
           s.changes('public', 'x'),
-          s.alerts('critical'),
+          s.telemetry('batch', 'b'),
           `$JS.API.STREAM.MSG.GET.${changes}`,
           `$JS.ACK.${work}.batch-high.1.1.1.1.1`,
         ],
