@@ -141,7 +141,8 @@ t.test('no service has a right to a table that none of its statements uses', asy
   const unused = grants.filter(
     ({ service, privilege, table }) => !verbs[privilege]?.(table).test(sources[service] as string),
   );
-  t.same(unused, []);
+  // Instances of the release before run while a deployment replaces them.
+  t.same(unused, [{ service: 'batch', privilege: 'update', table: 'job_items' }]);
 });
 
 async function textOf(folder: string): Promise<string> {
