@@ -4,7 +4,7 @@ import type { Requests } from './requests.ts';
 
 export type { CreateSchedule, Schedule };
 
-/** One time of a schedule, and the job that it started. */
+/** A time at which a schedule was due, and the job that it started. */
 export interface ScheduleRun {
   due_at: string;
   /** waiting: until the job before has ended. missed: no instance ran. */

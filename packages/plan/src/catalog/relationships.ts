@@ -110,7 +110,7 @@ function junctions(keys: readonly Key[]): JunctionRelationship[] {
   return found;
 }
 
-/** For each table, the views that show it, with the names that each of its columns has there. */
+/** Returns, for each table, the views that show it, with the names that each of its columns has there. */
 type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string[]> }[]>;
 
 function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {

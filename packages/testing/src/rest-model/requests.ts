@@ -30,7 +30,7 @@ interface Part {
   readonly outputs: string[];
 }
 
-/** One level of a request: a table, its alias in the SQL, and the path of its parameters. */
+/** A level of a request is a table, its alias in the SQL, and the path of its parameters. */
 interface Place {
   readonly random: Random;
   readonly model: ModelSchema;

@@ -71,7 +71,7 @@ export function startRetention({ pool, days, everyMs = EVERY_MS, observe }: Rete
     return page.length === PAGE_JOBS ? page.at(-1) : undefined;
   }
 
-  /** One page in each sweep: an orphan is rare, and has time. */
+  /** Reads one page in each sweep, because orphans are rare and not urgent. */
   async function removeOrphans(): Promise<void> {
     const page = await pool.query<{ id: string; isGone: boolean }>(sql.jobsWithOutputs, [
       outputs.after() ?? null,

@@ -9,7 +9,7 @@ const WORKER = 'w';
 const KINDS = '[{"name": "image.transform", "oldest": 1, "version": 1}]';
 const CLAIM = [KINDS, WORKER, 60_000, '{high,normal,low}', '{}', 0, 1, '{}'];
 
-/** One item succeeded, and nothing else is to be written. */
+/** The result of a chunk whose one item succeeded, without files or retries. */
 const completed = (job: string, attempt: number, worker: string) => [
   ...[job, 0, attempt, worker, 1, 0, null, null, null, null, null, 8, true],
 ];

@@ -46,7 +46,7 @@ export function sendStoredReply(
   reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', source);
   // Node writes the head of an answer together with a text, in UTF-8; before bytes it writes it as Latin-1.
   const sent = typeof body === 'string' && hasBytes(headers) ? Buffer.from(body) : body;
-  // For an empty text, fastify would add a Content-Type.
+  // Fastify adds a Content-Type to an empty text.
   const isNone = sent === '' && headers['content-type'] === undefined;
   return reply
     .code(status)

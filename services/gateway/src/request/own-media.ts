@@ -13,7 +13,7 @@ import {
 } from '@tidemark/query';
 
 const ANY = '*/*';
-/** Such a media type has a name in the request, or is bytes. */
+/** A function that serves every media type names none, so the response has this one. */
 const UNNAMED = 'application/octet-stream';
 
 export interface MediaChoice {

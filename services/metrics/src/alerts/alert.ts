@@ -1,5 +1,5 @@
 /**
- * One problem from its beginning to its end, and what each receiver was told about it.
+ * An alert is one problem from its beginning to its end, with what each receiver was told about it.
  *
  *   lasting ──quiet for METRICS_ALERT_QUIET_MS──► ended ──every receiver was told──► settled
  *
@@ -29,7 +29,7 @@ export interface AlertState {
   endedAt: number | null;
   /** It ended during a silence, so receivers that do not know of it are not told. */
   muted: boolean;
-  /** By the name of the receiver. */
+  /** Maps the name of each receiver to what it was told last. */
   sent: Record<string, Told>;
 }
 

@@ -1,4 +1,4 @@
-/** One HTTP request to an address from the environment. The error names the host, never the URL, which may contain a secret. */
+/** Sends an HTTP request to an address from the environment. The error names the host, never the URL, which may contain a secret. */
 import { errors } from '../errors.ts';
 
 const TIMEOUT_MS = 5_000;

@@ -42,7 +42,7 @@ const PURGE = "delete from tidemark.alert_silences where ends_at < now() - inter
 export class Silences {
   #all: readonly Silence[] = [];
 
-  /** Those that last at `now`. They end in time while Postgres is down, too. */
+  /** Returns the silences that last at `now`. They end in time also while Postgres is down. */
   lasting(now: number): Silence[] {
     return this.#all.filter(({ endsAt }) => endsAt > now);
   }

@@ -21,7 +21,7 @@ import { refuseInto, refuseVolatile, refuseWrites } from './statement-guard.ts';
 
 export interface AnalyzeRequest {
   text: string;
-  /** One of our services ran it, so it may be run again where no policy applies. */
+  /** True for a statement that one of our services ran: it may be run again where no policy applies. */
   isOurs: boolean;
   /** Run it and measure: EXPLAIN (ANALYZE). */
   run: boolean;

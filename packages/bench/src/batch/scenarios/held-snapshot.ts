@@ -6,7 +6,7 @@ import { type BatchServices, startBatchServices } from '../services.ts';
 
 const ITEMS = { quick: 200, full: 10_000 };
 const ROUNDS = { quick: 1, full: 5 };
-/** Those of ten minutes with 20 jobs a second. */
+/** The full run starts as many jobs as ten minutes with 20 jobs a second do. */
 const JOBS = { quick: 200, full: 12_000 };
 const TARGET = { quick: 0, full: 0.7 };
 

@@ -1,4 +1,4 @@
-/** One tenant has much work on the queue: how long does a small job of another one wait? */
+/** Measures how long a small job of one tenant waits while another tenant has much work on the queue. */
 import { fileURLToPath } from 'node:url';
 import { atLeast, atMost, type Finding, type Trial } from '../../lab/trial.ts';
 import { percentile } from '../../measuring/statistics.ts';

@@ -78,7 +78,7 @@ export class TrafficWindows {
 
 const OTHER = '(other)';
 
-/** Those with failures first, then the busiest. */
+/** Returns the rows that are sent: rows with failures come first, then the busiest. */
 function rowsOf(counted: readonly Counted[]): TrafficRow[] {
   const failures = ({ serverErrors, refused, sqlStates }: Counted) =>
     serverErrors + refused + Object.values(sqlStates).reduce((total, count) => total + count, 0);
