@@ -7,10 +7,11 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { isLocked, isRefusal } from '../is-refusal.ts';
 import type { FilterWork, Passes } from '../query/filter-work.ts';
-import { type Judged, mayConcern, OPEN, type Visible } from '../query/row-match.ts';
+import { type Judged, OPEN, type Visible } from '../query/row-match.ts';
 import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
 import type { Topic } from '../topics/topic.ts';
-import { addCandidate, type Candidates, GroupTopics, type GroupTopicsOptions } from './group-topics.ts';
+import { filterBatch, type QueuedEnvelope } from './filter-batch.ts';
+import { GroupTopics, type GroupTopicsOptions } from './group-topics.ts';
 import { type ChangesOf, imagesOf, PolicyCheck, type PolicyCheckOptions } from './policy-check.ts';
 import { RenderedDefinitions } from './rendered-definitions.ts';
 
@@ -35,11 +36,6 @@ const MAX_OVERRUNS = 3;
 /** Time between two attempts while the database does not answer. */
 const RETRY_MS = 200;
 const LOCKED_MS = 1_000;
-
-interface QueuedEnvelope {
-  envelope: ChangeEnvelope;
-  candidates: Candidates;
-}
 
 export class RlsGroup {
   readonly facts: PolicyCheckOptions['facts'];
@@ -217,7 +213,11 @@ export class RlsGroup {
     this.#deciding = last;
     const { slices } = this.#options.filters;
     await slices.run(this.#collectAll(batch));
-    const passes = await this.#filter(batch);
+    const passes = await filterBatch(batch, {
+      filters: this.#options.filters,
+      topics: this.#topics,
+      isOutdated: () => this.#options.isOutdated(),
+    });
     const concerned = new Map(
       batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]),
     );
@@ -253,41 +253,6 @@ export class RlsGroup {
     }
   }
 
-  async #filter(batch: readonly QueuedEnvelope[]): Promise<ReadonlyMap<Topic, Passes>> {
-    const byTopic: Candidates = new Map();
-    for (const { candidates } of batch) {
-      for (const [topic, changes] of candidates) for (const change of changes) addCandidate(byTopic, topic, change);
-    }
-    const passes = new Map<Topic, Passes>();
-    const topics = [...byTopic.keys()];
-    const answers = await this.#options.filters.decide(
-      topics.map((topic) => ({
-        plan: topic.plan,
-        images: imagesOf(byTopic.get(topic) ?? []),
-        isWanted: () => this.topics.has(topic),
-      })),
-    );
-    for (const [n, topic] of topics.entries()) {
-      const answer = answers[n] as Passes | Error;
-      if (!(answer instanceof Error)) passes.set(topic, answer);
-      // While the database is away, the whole batch is decided again.
-      else if (isAway(answer)) throw answer;
-      else this.#topics.failTopic(topic, answer, isRefusal(answer) && (await this.#options.isOutdated()));
-    }
-    for (const { candidates } of batch) {
-      for (const [topic, changes] of candidates) {
-        const judged = { visible: undefined, passes: passes.get(topic) };
-        const left =
-          judged.passes && this.topics.has(topic)
-            ? changes.filter((change) => mayConcern(topic.plan, change, judged))
-            : [];
-        if (left.length > 0) candidates.set(topic, left);
-        else candidates.delete(topic);
-      }
-    }
-    return passes;
-  }
-
   *#deliverAll(batch: readonly QueuedEnvelope[], judged: (topic: Topic) => Judged): Generator<void> {
     for (const { envelope, candidates } of batch) {
       if (this.#closed || this.#queue[0] !== envelope.sequence) return;
@@ -297,9 +262,4 @@ export class RlsGroup {
       yield;
     }
   }
-}
-
-function isAway(error: Error): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' && !code.startsWith('RT_') && !isRefusal(error);
 }

@@ -1,10 +1,11 @@
 /** Records of requests, asked for over NATS as the metrics service does. */
 import { connectBus } from '@tidemark/bus';
-import { type RequestRecord, RequestsAnswer } from '@tidemark/contracts';
+import { HeldAnswer, type RequestRecord, RequestsAnswer } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { RequestRecords } from '../../../src/http/requests/request-records.ts';
 import { RequestParts } from '../../../src/request/request-parts.ts';
+import { until } from '../../cache/relay.ts';
 import { useGateway } from '../../gateway-fixture.ts';
 
 const stack = await useTestStack();
@@ -33,6 +34,11 @@ async function find(asked: object): Promise<RequestRecord[]> {
   const question = { limit: 50, token, ...asked };
   const options = { schema: RequestsAnswer, timeoutMs: 2_000 };
   return (await bus.ask<RequestsAnswer>(bus.subjects.inspect('requests', 'gateway-r'), question, options)).requests;
+}
+async function held(): Promise<HeldAnswer['held']> {
+  const question = { limit: 10, token: await gateway.token({ role: 'ops' }) };
+  const options = { schema: HeldAnswer, timeoutMs: 2_000 };
+  return (await bus.ask<HeldAnswer>(bus.subjects.inspect('held', 'gateway-r'), question, options)).held;
 }
 const call = (name: string, id: string, body: object) =>
   gateway.request(`/rest/v1/rpc/${name}`, {
@@ -64,7 +70,10 @@ t.test('keeps a slow request under its id, with parts that add up to its duratio
 
 t.test('names who held the pool while a request waited for a connection', async (t) => {
   const first = call('nap', 'holder', { seconds: 0.8 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(
+    async () => (await held()).some(({ pool, statement }) => pool === 'write' && statement?.includes('nap')),
+    'a holder',
+  );
   await (await call('nap', 'waiter', { seconds: 0 })).text();
   await (await first).text();
   const [record] = await find({ id: 'waiter' });
