@@ -34,7 +34,10 @@ export const baseConfig = {
   ...busConfig,
 } satisfies TProperties;
 
-/** CONFIG_INVALID lists every problem. `aliases` are other names of settings, each with the setting's own name. */
+/**
+ * Returns the settings, checked by the schema. `aliases` maps other names of settings to their own names.
+ * @throws CONFIG_INVALID with every problem
+ */
 export function loadConfig<T extends TObject>(
   schema: T,
   env: NodeJS.ProcessEnv,

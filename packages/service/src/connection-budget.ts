@@ -24,7 +24,7 @@ export interface ConnectionBudgetOptions {
 }
 
 export interface ConnectionBudget {
-  /** A reason why a WebSocket may not stay on this connection. */
+  /** Returns the reason why a WebSocket may not stay on this connection, if there is one. */
   refuses(socket: Socket): TidemarkError | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What every request of the metrics service to an instance has in common. */
+/** The parts that all requests of the metrics service to an instance share. */
 import { type TSchema, Type } from 'typebox';
 
 export const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

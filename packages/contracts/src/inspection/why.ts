@@ -1,4 +1,4 @@
-/** What happened to the changes of a row on their way to a subscription. */
+/** Explains the way of a row's changes to a subscription. */
 import { type Static, Type } from 'typebox';
 import { OperatorToken, OrNull, Schema, Table } from './operator.ts';
 import { SubscriptionName } from './subscriptions.ts';

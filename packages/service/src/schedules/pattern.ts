@@ -82,7 +82,7 @@ function between(
   return [...times.values()].sort((a, b) => a.getTime() - b.getTime());
 }
 
-/** The field of hours is the third from the end without a year, which has the minutes before it. */
+/** Hours are the second of five fields; with more fields, the seconds come first, and hours are the third. */
 function isEveryHour(pattern: string): boolean {
   const fields = pattern.trim().split(/\s+/);
   if (fields.length === 1) return /^@hourly$/i.test(fields[0]!);

@@ -21,7 +21,7 @@ export interface Chunk {
   attempt: number;
   /** Number of processes that ended while they ran this chunk or the one that it was split from. */
   losses: number;
-  /** 0 when it is done: they have rows of their own, or are in other chunks. */
+  /** Number of items. It is 0 in a chunk that is done, whose items have rows of their own or are in other chunks. */
   items: number;
 }
 

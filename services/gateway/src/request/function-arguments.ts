@@ -67,7 +67,7 @@ export function parseBodyCall(
   return { routine, query, args: { kind: 'json', text: text.trim() === '' ? '{}' : text, keys: named ?? [] } };
 }
 
-/** The object of the arguments. As in PostgREST, the first object of an array counts. */
+/** Returns the object of the arguments. As in PostgREST, the first object of an array counts. */
 function objectOf(text: string): { keys: string[] | null; text: string } {
   if (text.trim() === '') return { keys: [], text };
   let parsed: unknown;

@@ -49,7 +49,7 @@ export type TableStats = { [K in FigureName]?: number | null } & {
   kind: 'table' | 'partitioned' | 'materialized view';
   /** Postgres's estimate; null before the first VACUUM or ANALYZE. */
   rows: number | null;
-  /** Transactions until the oldest row must be frozen are autovacuum_freeze_max_age less this age; null for a partitioned table. */
+  /** Age of the oldest row that is not frozen, in transactions: autovacuum_freeze_max_age limits it. Null for a partitioned table. */
   frozenAge: number | null;
   /** Null where a lock prevents the measurement. */
   bytes: { total: number; table: number; indexes: number } | null;

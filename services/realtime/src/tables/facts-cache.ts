@@ -16,7 +16,7 @@ import type { TableFacts } from './table-facts.ts';
 
 export interface FactsCache {
   get(identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** The facts were read at or after this moment (performance.now()), to confirm a refusal that rests on older ones. */
+  /** Returns facts that were read at or after this moment (performance.now()), to confirm a refusal that older ones cause. */
   since(moment: number, identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
   /** Undefined where the database does not answer. `read` has the oids of the tables that policies read. */
   look(tables: readonly TableName[], read: readonly number[]): Promise<RightsLook | undefined>;

@@ -46,7 +46,7 @@ export interface TableFacts extends Dated {
   /** Position since which the definition and the role's memberships have not changed; undefined where it is not known. */
   since: Lsn | undefined;
   columns: readonly ColumnFacts[];
-  /** These are the columns of the replica identity's index, else of the primary key; may be empty. */
+  /** Columns of the replica identity's index, else of the primary key; empty if the table has neither. */
   key: readonly string[];
   oldRows: boolean;
   /** Undefined where all rows are visible. */

@@ -140,7 +140,7 @@ export function rate({ responses }: RecordedLoad, from: number, to: number): num
   return (successes.length / (to - from)) * 1_000;
 }
 
-/** A window of 250 ms must reach `perSecond` successes a second. */
+/** Returns the time from `from` to the end of the first 250 ms with `perSecond` successes a second; Infinity if there are none. */
 export function recoveryMs(load: RecordedLoad, from: number, perSecond: number): number {
   const windowMs = 250;
   const last = load.responses.at(-1)?.at ?? from;

@@ -94,7 +94,7 @@ function summary(responses: readonly OpenLoopResponse[]): string {
   return [...new Set(responses.map(({ status }) => status))].sort().map(part).join(', ');
 }
 
-/** A probe without 200 takes Infinity. */
+/** A probe that is not answered with 200 counts as infinitely slow. */
 function startProbes(url: string) {
   const timesMs: number[] = [];
   const probe = async (path: string) => {

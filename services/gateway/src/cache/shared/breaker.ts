@@ -4,7 +4,7 @@
  *   closed ──failures in a row──► open ──after a pause, one try──► closed (success) · open (failure)
  */
 
-/** Failures in a row that open it: a single late answer is chance. */
+/** Failures in a row that open the breaker. A single late answer may be chance. */
 const FAILURES = 5;
 /** ms. A dead server then costs one timeout in a second. */
 const PAUSE_MS = 1_000;

@@ -25,7 +25,7 @@ export interface StatementStats {
   calls: number;
   totalMs: number;
   meanMs: number;
-  /** The longest since Postgres counts it: a window of it cannot be computed. */
+  /** The longest execution since the statistics were reset; Postgres does not tell it for a window. */
   maxMs: number;
   rows: number;
   /** Share of the execution time of all statements of the window, 0..1. */
