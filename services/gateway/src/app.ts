@@ -25,6 +25,7 @@ import { bodyDeadline } from './http/plugins/body-deadline.ts';
 import { browserHeaders, createBrowserHeaders } from './http/plugins/browser-headers.ts';
 import { identity } from './http/plugins/identity.ts';
 import { suggestions } from './http/plugins/suggestions.ts';
+import { unmodifiedHeads } from './http/plugins/unmodified-heads.ts';
 import { proxies } from './http/proxy/proxies.ts';
 import { type RecordOptions, recordRequests } from './http/requests/record-requests.ts';
 import { serverOptions } from './http/server-options.ts';
@@ -109,6 +110,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
   // The services behind the proxies verify tokens themselves, so the proxies have a scope without our parsers and identity.
   app.register(proxies, { ...deps, limiter, protection });
   app.register(async (scope: BaseApp) => {
+    scope.register(unmodifiedHeads);
     scope.register(compression, deps);
     scope.register(bodies, {
       limit: config.BODY_LIMIT_BYTES,

@@ -1,4 +1,5 @@
-/** An advisory lock lets one process migrate at a time. A file and its row in `tidemark.migrations` commit together. */
+/** An advisory lock lets one process migrate at a time. A file and its row in `tidemark.migrations` commit together; the first
+ * time, all files do. */
 import { mintEpoch } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
@@ -18,6 +19,8 @@ const LOCK_KEY = '2310466279114';
 const LOCK_TIMEOUT_MS = 600_000;
 /** Roles belong to the server: databases of one server that migrate at the same time can conflict on them, and then try again. */
 const MAX_TRIES = 5;
+/** An install holds its rows of roles until it commits, so that of several at once one commits in each round. */
+const MAX_INSTALL_TRIES = 20;
 const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
 
 export interface MigrateOptions {
@@ -41,8 +44,12 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     await query(connection, `select pg_advisory_lock(${LOCK_KEY})`);
     const applied: string[] = [];
     const missing = await missingRoles(connection);
+    if (await isNew(connection)) {
+      await installAll(connection, migrations);
+      applied.push(...migrations.map(({ name }) => name));
+    }
     for (const migration of await pending(connection, migrations)) {
-      await apply(connection, migration);
+      await retryCollisions(connection, MAX_TRIES, migration.name, () => apply(connection, migration));
       applied.push(migration.name);
     }
     for (const role of missing) await markRole(connection, role);
@@ -56,13 +63,16 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
-async function pending(connection: PooledConnection, migrations: readonly Migration[]): Promise<Migration[]> {
+async function createTable(connection: PooledConnection): Promise<void> {
   await query(connection, 'create schema if not exists tidemark');
   await query(
     connection,
     `create table if not exists tidemark.migrations (
        name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp())`,
   );
+}
+
+async function pending(connection: PooledConnection, migrations: readonly Migration[]): Promise<Migration[]> {
   const rows = await query(connection, 'select name, checksum from tidemark.migrations order by name');
   const byName = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const { name, checksum } of rows) {
@@ -76,19 +86,51 @@ async function pending(connection: PooledConnection, migrations: readonly Migrat
   return [...byName.values()];
 }
 
-async function apply(connection: PooledConnection, migration: Migration): Promise<void> {
+async function apply(connection: PooledConnection, { name, checksum, sql }: Migration): Promise<void> {
+  await connection.script(sql);
+  await query(connection, 'insert into tidemark.migrations (name, checksum) values ($1, $2)', [name, checksum]);
+}
+
+async function isNew(connection: PooledConnection): Promise<boolean> {
+  const [row] = await query(connection, `select to_regclass('tidemark.migrations') is null as is_new`);
+  return row?.is_new === true;
+}
+
+/** The first time, all files are one transaction: a database that Tidemark cannot work with stays as it was. */
+async function installAll(connection: PooledConnection, migrations: readonly Migration[]): Promise<void> {
+  let at = '';
+  await retryCollisions(
+    connection,
+    MAX_INSTALL_TRIES,
+    () => at,
+    async () => {
+      await createTable(connection);
+      for (const migration of migrations) {
+        at = migration.name;
+        await apply(connection, migration);
+      }
+    },
+  );
+}
+
+/** Runs `work` in a transaction. */
+async function retryCollisions(
+  connection: PooledConnection,
+  maxTries: number,
+  name: string | (() => string),
+  work: () => Promise<void>,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await query(connection, 'begin');
-      await connection.script(migration.sql);
-      const { name, checksum } = migration;
-      await query(connection, 'insert into tidemark.migrations (name, checksum) values ($1, $2)', [name, checksum]);
+      await work();
       await query(connection, 'commit');
       return;
     } catch (cause) {
       if (cause instanceof PostgresError) await query(connection, 'rollback');
-      if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < MAX_TRIES) continue;
-      throw errors.MIGRATION_FAILED({ name: migration.name, reason: (cause as Error).message }, { cause });
+      if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < maxTries) continue;
+      const failed = typeof name === 'string' ? name : name();
+      throw errors.MIGRATION_FAILED({ name: failed, reason: (cause as Error).message }, { cause });
     }
   }
 }

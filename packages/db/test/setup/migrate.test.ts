@@ -8,6 +8,7 @@ import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
 import { migrate } from '../../src/setup/migrate.ts';
 import { readMigrations } from '../../src/setup/migrations.ts';
+import { withConnection } from '../../src/setup/with-connection.ts';
 
 const names = (await readMigrations()).map(({ name }) => name);
 
@@ -72,11 +73,19 @@ t.test('refuses a changed file and a newer schema by name', async (t) => {
 
 t.test('a failed migration is rolled back and named with the reason', async (t) => {
   const url = await freshDatabase(t as Tap);
-  const broken = await folder(t as Tap, { '0001_a.sql': 'create table half (i int); select 1/0;' });
+  const role = `half_${randomUUID().slice(0, 8)}`;
+  const broken = await folder(t as Tap, {
+    '0001_a.sql': `create table half (i int); create role ${role};`,
+    '0002_b.sql': 'select 1/0;',
+  });
   await t.rejects(migrate(url, { folder: broken }), {
     code: 'DB_MIGRATION_FAILED',
-    message: /0001_a.*division by zero/,
+    message: /0002_b.*division by zero/,
   });
+  const left = await withConnection(url, 'test', (query) =>
+    query(`select to_regnamespace('tidemark') as schema, to_regclass('half') as half, to_regrole($1) as role`, [role]),
+  );
+  t.same(left, [{ schema: null, half: null, role: null }], 'also what the files before it did');
   await t.rejects(openDatabase({ primaryUrl: url, applicationName: 'test' }), { code: 'DB_NOT_MIGRATED' });
   await migrate(url);
   const db = await openDatabase({ primaryUrl: url, applicationName: 'test' });

@@ -136,9 +136,10 @@ export function planCallExport(
   return { text: selectSql(planLevel(context, query, source), rows), params: params.values };
 }
 
-function sourceOf(catalog: Catalog, { name, resultColumns, resultRelation: of }: Routine, alias: string): Source {
+function sourceOf(catalog: Catalog, routine: Routine, alias: string): Source {
+  const { name, resultColumns, resultTypes, resultRelation: of } = routine;
   const relation = of ? (catalog.relation(of.schema, of.name) ?? null) : null;
-  return { alias, label: name, relation, columns: resultColumns ?? [] };
+  return { alias, label: name, relation, columns: resultColumns ?? [], types: resultTypes ?? [] };
 }
 
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>

@@ -42,7 +42,7 @@ export interface Relation {
   readonly oid: number;
   readonly kind: RelationKind;
   readonly columns: ReadonlyMap<string, Column>;
-  /** The primary key. A view has the key of the table that it reads, if it shows all columns of the key. */
+  /** The primary key. A view has the keys of the tables that it reads, as far as it shows all columns of one. */
   readonly primaryKey: readonly string[];
   /** The primary key where no two rows have the same and none is null: not in a view of a join, nor with inheritance. */
   readonly uniqueKey: readonly string[];
@@ -127,6 +127,8 @@ export interface Routine {
   readonly returnsVoid: boolean;
   /** Columns of the result: RETURNS TABLE, OUT arguments, a composite type or a relation. Null for a scalar. */
   readonly resultColumns: readonly string[] | null;
+  /** Their types, in the same order. */
+  readonly resultTypes: readonly string[] | null;
   readonly resultRelation: RelationRef | null;
   /** `create function … set statement_timeout`, which Postgres itself applies only to statements that begin later. */
   readonly timeoutMs: number | null;

@@ -236,7 +236,8 @@ function relationKeys(
   const table = keys.get(rowsOf.get(row.oid) ?? '');
   const tables = new Set(shown.map((c) => c.table_oid));
   return {
-    primaryKey: [...tables].map((oid) => shownKey(keys.get(oid))).find((key) => key.length > 0) ?? [],
+    // As in PostgREST: a row of a join is that of each of its tables.
+    primaryKey: [...tables].flatMap((oid) => shownKey(keys.get(oid))),
     uniqueKey: table?.has_children ? [] : shownKey(table),
   };
 }
@@ -252,6 +253,8 @@ interface RoutineRow {
   args: Argument[];
   out_columns: string[] | null;
   composite_columns: string[] | null;
+  out_types: string[] | null;
+  composite_types: string[] | null;
   relation_schema: string | null;
   relation_name: string | null;
   rows_estimate: number;
@@ -271,6 +274,7 @@ function toRoutine(row: RoutineRow): Routine {
     returnsSet: row.returns_set,
     returnsVoid: row.returns_void,
     resultColumns: row.composite_columns ?? row.out_columns,
+    resultTypes: row.composite_types ?? row.out_types,
     resultRelation,
     timeoutMs: row.timeout_ms,
     mediaType: row.media_type,

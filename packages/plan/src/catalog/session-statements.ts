@@ -27,10 +27,10 @@ select exists (select from (${OWN_FUNCTIONS}) f where f.lanname not in ('sql', '
     or exists (select from (${TREES}) t where t.tree ~ ${callsOf('^(set_config|pg_(try_)?advisory_lock(_shared)?)$')}) as changes`;
 
 /**
- * Relations whose policies or definitions may read the headers, the method, the path or the cookies of the request:
- * by current_setting, or by a function whose source names them. A view reads what its relations read.
+ * Relations whose policies or definitions may read the headers, the method, the path or the cookies of the request, or
+ * set headers of the response: by a setting, or by a function whose source names them. A view reads what its relations read.
  */
-const REQUEST = String.raw`request\.(headers?|methods?|paths?|cookies?)|'request\.'|'request'`;
+const REQUEST = String.raw`request\.(headers?|methods?|paths?|cookies?)|'request\.'|'request'|response\.(headers|status)`;
 export const REQUEST_READERS = `
 with recursive readers as (
   select f.oid from (${OWN_FUNCTIONS}) f where f.source ~* '${REQUEST.replaceAll("'", "''")}'
@@ -41,11 +41,11 @@ direct as (
    where c.oid >= 16384 and (
      exists (select from pg_policy p where p.polrelid = c.oid and (
           replace(concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
-                  'current_setting(''request.jwt.claim', '') like '%current_setting%'
+                  'current_setting(''request.jwt.claim', '') ~ 'current_setting|set_config'
        or (select any_function from known) and exists (select from pg_depend d
             where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass)))
      or c.relkind in ('v', 'm') and exists (select from pg_rewrite w where w.ev_class = c.oid and (
-          replace(pg_get_viewdef(c.oid), 'current_setting(''request.jwt.claim', '') like '%current_setting%'
+          replace(pg_get_viewdef(c.oid), 'current_setting(''request.jwt.claim', '') ~ 'current_setting|set_config'
        or (select any_function from known) and exists (select from pg_depend d
             where d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_proc'::regclass))))
 ), reached as (

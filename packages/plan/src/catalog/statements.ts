@@ -150,8 +150,12 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
           where g.mode in ('i','b','v')), '[]') as args,
        (select json_agg(coalesce(nullif(p.proargnames[u.ord], ''), 'column' || u.ord) order by u.ord)
           from unnest(p.proargmodes) with ordinality as u(mode, ord) where u.mode in ('o','b','t')) as out_columns,
+       (select json_agg(format_type(u.type, null) order by u.ord)
+          from unnest(p.proargmodes, p.proallargtypes) with ordinality as u(mode, type, ord) where u.mode in ('o','b','t')) as out_types,
        (select json_agg(a.attname order by a.attnum) from pg_attribute a
          where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
+       (select json_agg(format_type(a.atttypid, null) order by a.attnum) from pg_attribute a
+         where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_types,
        rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
        (select case when ${MEDIA_TYPE} then json_build_object('mime', lower(dt.typname), 'isBytes', dt.typbasetype = 'bytea'::regtype) end
          where not p.proretset) as media_type,

@@ -1,7 +1,7 @@
 import { arrayLiteral } from '@tidemark/db';
 import { type Condition, type ConditionTarget, conditionSql, type Field } from '@tidemark/query';
 import type { RelationRef } from '../catalog/catalog.ts';
-import { fieldSql, type Source } from './fields.ts';
+import { fieldSql, type Source, typeOf } from './fields.ts';
 import { type Params, qualified } from './params.ts';
 
 export type EmbedTest = (embed: string) => string;
@@ -33,7 +33,6 @@ const castOf = ({ relation }: Source, { name, json }: Field): RelationRef | unde
   json.length > 0 ? undefined : relation?.columns.get(name)?.casts?.fromText;
 
 function isText(source: Source, { name, json }: Field): boolean {
-  const type =
-    json.length > 0 ? 'text' : (source.relation?.columns.get(name) ?? source.relation?.computed.get(name))?.type;
+  const type = json.length > 0 ? 'text' : typeOf(source, name);
   return type !== undefined && /^(text|character|json|jsonb|citext)/.test(type);
 }

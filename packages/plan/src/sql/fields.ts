@@ -12,6 +12,8 @@ export interface Source {
   readonly label?: string;
   readonly relation: Relation | null;
   readonly columns?: readonly string[];
+  /** The types of `columns`. */
+  readonly types?: readonly string[];
   /** The source has columns beside the relation's own, which `*` must not show. */
   readonly hasMore?: boolean;
   /** The origin of the rows; default `relation`. In `returning`, computed columns are columns already; in `statement`, a row is a record. */
@@ -36,8 +38,8 @@ export function typedRowSql(alias: string, relation: Relation): string {
   return `row(${columns.join(', ')})::${qualified(relation)}`;
 }
 
-const typeOf = ({ relation }: Source, name: string): string | undefined =>
-  (relation?.columns.get(name) ?? relation?.computed.get(name))?.type;
+export const typeOf = ({ relation, columns = [], types = [] }: Source, name: string): string | undefined =>
+  relation ? (relation.columns.get(name) ?? relation.computed.get(name))?.type : types[columns.indexOf(name)];
 
 export function fieldSql(source: Source, field: Field): string {
   return jsonPathSql(valueSql(source, field.name), typeOf(source, field.name), field.json, literal);

@@ -58,7 +58,7 @@ export function planInsert(
   const names = columns.map(identifier).join(', ');
   const rows =
     columns.length > 0
-      ? `(${names}) select ${bodyValues(relation, columns, payload).join(', ')} from ${bodySourceSql(relation, columns, body, payload, options.missingDefault)}${options.matching ? assignedSql(relation, columns) : ''}`
+      ? `(${names}) select ${bodyValues(relation, columns, payload).join(', ')} from ${bodySourceSql(relation, columns, body, payload, options.missingDefault)}${options.matching ? assignedSql(relation, columns, payload) : ''}`
       : `select from json_array_elements(${body}::json)`;
   const { sql: conflict, counts } = conflictSql(relation, query, columns, options);
   const where = [
@@ -147,9 +147,10 @@ function whereSql(source: Source, query: Query, params: Params, more: readonly s
 }
 
 /** The values as the columns would hold them, such as a number rounded to the column's scale. */
-const assignedSql = (relation: Relation, columns: readonly string[]): string => {
+const assignedSql = (relation: Relation, columns: readonly string[], payload: Payload): string => {
+  const read = bodyValues(relation, columns, payload);
   const values = columns.map(
-    (name) => `${columnOf('_body', name)}::${relation.columns.get(name)?.type} as ${identifier(name)}`,
+    (name, index) => `(${read[index]})::${relation.columns.get(name)?.type} as ${identifier(name)}`,
   );
   return ` cross join lateral (select ${values.join(', ')}) as "_assigned"`;
 };

@@ -206,6 +206,8 @@ function locationOf(relation: Relation, key: string): string {
   const values = sliceObject(key);
   const filters = relation.primaryKey.map((column) => {
     const value = values.get(column) ?? 'null';
+    // A view shows a null where an outer join found no row.
+    if (value === 'null') return `${encodeURIComponent(column)}=is.null`;
     const text = value.startsWith('"') ? (JSON.parse(value) as string) : value;
     return `${encodeURIComponent(column)}=eq.${encodeURIComponent(text)}`;
   });

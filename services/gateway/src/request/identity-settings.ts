@@ -39,12 +39,20 @@ export function fullIdentity(request: FastifyRequest, scope: IdentityScope): Ide
     settings: {
       ...ownSettings(request.caller, scope),
       'request.method': request.method,
-      'request.path': request.url.split('?', 1)[0] ?? '/',
+      'request.path': pathOf(request.url),
       'request.headers': JSON.stringify(headers),
       'request.cookies': JSON.stringify(parseCookies(cookie)),
     },
   };
 }
+
+/** As in PostgREST, the path of a resource begins with its name. */
+function pathOf(url: string): string {
+  const [path = '/'] = url.split('?', 1);
+  return path.startsWith(PREFIX) ? path.slice(PREFIX.length - 1) : path;
+}
+
+const PREFIX = '/rest/v1/';
 
 const before = ({ statements: { preRequest } }: Caller) => (preRequest === null ? {} : { before: preRequest });
 

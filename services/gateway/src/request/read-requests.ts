@@ -19,7 +19,7 @@ export interface ReadRequest {
   readonly key: string;
   /** `key` with a role, for the few roles that ask for it. */
   readonly keyOfRole: Map<string, string>;
-  /** A policy or a view may read the headers, so that they are sent, and the answer is not cached. */
+  /** A policy or a view may read the headers, or set those of the response: they are sent, and the answer is not cached. */
   readonly seesRequest: boolean;
   /** The relations that it reads, in a generation of the cache; or why its answer is not cached. */
   reads: { of: number; found: { reads: QueryReads; generation: number } | string } | undefined;

@@ -58,6 +58,11 @@ t.test('resources', async (t) => {
     };
     t.same(await answer('/rest/v1/notes/1'), [404, 'PGRST125']);
     t.same(await answer('/rest/v1/rpc/a/b', 'POST'), [404, 'PGRST125']);
+    for (const method of ['PROPFIND', 'MKCOL', 'REPORT']) {
+      t.same(await answer('/rest/v1/notes', method), [405, 'PGRST117'], method);
+      t.same(await answer('/rest/v1/rpc/reads', method), [405, 'PGRST117'], method);
+    }
+    t.same(await answer('/rest/v1/rpc/reads', 'PATCH'), [405, 'PGRST101']);
   });
 
   t.test('the root is the description of the API', async (t) => {
@@ -81,6 +86,16 @@ t.test('resources', async (t) => {
       t.equal((await request('/rest/v1/notes?id=eq.1', { headers: { 'if-match': etag } })).status, 200);
       t.equal((await request('/rest/v1/notes?id=eq.1', { headers: { 'if-match': '"other"' } })).status, 412);
     }
+  });
+
+  t.test('a 304 has no Content-Length, whatever the method', async (t) => {
+    const etag = (await request('/rest/v1/notes?id=eq.1')).headers.get('etag') ?? '';
+    for (const method of ['GET', 'HEAD', 'HEAD']) {
+      const known = await request('/rest/v1/notes?id=eq.1', { method, headers: { 'if-none-match': etag } });
+      t.same([known.status, known.headers.get('content-length')], [304, null], method);
+    }
+    const whole = await request('/rest/v1/notes?id=eq.1', { method: 'HEAD' });
+    t.equal(whole.headers.get('content-length'), String(JSON.stringify([{ id: 1, body: 'note 1' }]).length));
   });
 
   t.test('addresses above 4 KB are in no header', async (t) => {

@@ -42,7 +42,8 @@ create cast (color as text) with function color_text(color) as implicit;
 create cast (text as color) with function color_parse(text) as implicit;
 create table public.paints (id int primary key, shade color, note text default 'plain');
 insert into public.paints values (1, 255, 'blue'), (2, 16711680, 'red');
-grant all on public.shapes, public.others, public.paints to anon;
+create table public.tubes (shade color primary key, litres int);
+grant all on public.shapes, public.others, public.paints, public.tubes to anon;
 grant execute on all functions in schema public to anon;`;
 
 t.test('own media', async (t) => {
@@ -135,5 +136,16 @@ t.test('own media', async (t) => {
     t.equal((await write('POST', 'paints', 'id,shade\n4,#0a0b0c\n', 'text/csv')).status, 201);
     const [stored] = await gateway.sql`select array_agg(shade::int order by id) as shades from paints where id > 2`;
     t.same(stored?.shades, [0x010203, 0x0a0b0c]);
+  });
+
+  t.test('a key with a representation is compared in it', async (t) => {
+    const put = async (key: string, body: unknown) => {
+      const init = { method: 'PUT', body: JSON.stringify(body), headers: { prefer: 'return=representation' } };
+      const answer = await gateway.request(`/rest/v1/tubes?shade=eq.${encodeURIComponent(key)}`, init);
+      return [answer.status, await answer.json()];
+    };
+    t.same(await put('#0000ff', { shade: '#0000ff', litres: 1 }), [201, [{ shade: '#0000FF', litres: 1 }]]);
+    t.same(await put('#0000ff', { shade: '#0000FF', litres: 2 }), [200, [{ shade: '#0000FF', litres: 2 }]]);
+    t.match(await put('#0000ff', { shade: '#0000fe', litres: 3 }), [400, { code: 'PGRST115' }]);
   });
 });

@@ -6,6 +6,7 @@ import { insert100, insert100NoFsync, insert1000, insert1000NoFsync } from './in
 import { list } from './list.ts';
 import { read } from './read.ts';
 import { readRls } from './read-rls.ts';
+import { resetCall, resetRead } from './reset.ts';
 
 /** The durable scenarios are last, because they need another stack. */
 export const scenarios: readonly Scenario[] = [
@@ -16,6 +17,8 @@ export const scenarios: readonly Scenario[] = [
   list,
   listCoded,
   exportCsv,
+  resetRead,
+  resetCall,
   insert100NoFsync,
   insert1000NoFsync,
   insert100,

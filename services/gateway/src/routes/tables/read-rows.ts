@@ -26,7 +26,7 @@ export function readStatement(
     exactCount: count === 'exact' || count === 'estimated',
     countLimit: count === 'estimated' ? config.COUNT_ESTIMATED_THRESHOLD + 1 : null,
     maxRows: config.DB_MAX_ROWS,
-    settings: config.DB_PRE_REQUEST !== '' || read.media.own !== undefined,
+    settings: config.DB_PRE_REQUEST !== '' || read.seesRequest,
   };
   return plans.read(read.catalog, read.relation, read.query, options, guard);
 }

@@ -85,7 +85,7 @@ async function runOperations(
 ): Promise<StoredReply> {
   const sent = planned.map(({ statement }, index) => {
     const { method, target } = operations[index] as Operation;
-    const path = `/rest/v1/${target.kind === 'rpc' ? 'rpc/' : ''}${target.name}`;
+    const path = `/${target.kind === 'rpc' ? 'rpc/' : ''}${target.name}`;
     return Promise.all([tx.query(SETTINGS, [method, path]), tx.query<WriteRow>(statement.text, statement.params)]);
   });
   const outcomes = await Promise.allSettled(sent);

@@ -15,6 +15,9 @@ const script = `
   create function unnamed(json) returns int language sql stable as 'select 1';
   create function unnamed(jsonb) returns int language sql stable as 'select 2';
   create function add(a int, b int default 1) returns int language sql stable as 'select a + b';
+  create type part as (name text, size int);
+  create function packed() returns table (id int, part part, doc json, list int[]) language sql stable as
+    $$ values (1, row('bolt', 8)::part, '{"a": 1.0}'::json, array[7, 8]), (2, row('nut', 9)::part, '{"a": 2}', array[9]) $$;
   grant select on items to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated' };
@@ -33,6 +36,13 @@ t.test('one OUT or TABLE column gives objects, which are filtered, ordered and p
 t.test('a domain over a row type is that row, and computed columns are columns of the rows', async (t) => {
   t.same((await ask('as_domain?select=name')).body, { name: 'two' });
   t.same((await ask('of_id?select=label&order=label.desc&limit=1')).body, [{ label: '3:three' }]);
+});
+
+t.test('a path leads into composites, arrays and JSON of a result', async (t) => {
+  t.same((await ask('packed?select=part->name,part->>size,doc->a,list->0&order=id&limit=1')).body, [
+    { name: 'bolt', size: '8', a: 1, list: 7 },
+  ]);
+  t.same((await ask('packed?select=id&part->>name=eq.nut&order=part->size')).body, [{ id: 2 }]);
 });
 
 t.test('arguments keep their length, and a name may be an argument and a column', async (t) => {

@@ -16,6 +16,11 @@ const script = `
   create view told as select current_setting('request.method', true) as method, current_setting('request.path', true) as path, tenant() as tenant;
   create table plain (id int primary key);
   insert into plain values (1);
+  create function tag(plain) returns text language plpgsql stable as $$ begin
+    perform set_config('response.headers', '[{"X-Tag": "' || $1.id || '"}]', true);
+    return 'tagged';
+  end $$;
+  create view marked as select id, set_config('response.status', '203', true) as status from plain;
   grant select on all tables in schema public to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated' };
@@ -44,17 +49,22 @@ t.test('table reads show the rows of their own header', async (t) => {
       rows.map((row) => ({ tenants: row })),
       'an embed',
     );
-    t.same(
-      (await ask('told', tenant)).body,
-      [{ method: 'GET', path: '/rest/v1/told', tenant: tenant ?? null }],
-      'a view',
-    );
+    t.same((await ask('told', tenant)).body, [{ method: 'GET', path: '/told', tenant: tenant ?? null }], 'a view');
   }
 });
 
 t.test('other reads keep an identity without headers', async (t) => {
   t.same((await ask('plain', 'one')).body, [{ id: 1 }]);
   t.not((await ask('plain', 'two')).cache, null);
+});
+
+t.test('a computed column and a view may set headers and the status of the response', async (t) => {
+  for (let i = 0; i < 3; i += 1) {
+    const tagged = await gateway.request('/rest/v1/plain?select=tag', { claims });
+    t.same([tagged.headers.get('x-tag'), await tagged.json()], ['1', [{ tag: 'tagged' }]]);
+    t.equal((await gateway.request('/rest/v1/plain', { claims })).headers.get('x-tag'), null);
+    t.equal((await gateway.request('/rest/v1/marked', { claims })).status, 203);
+  }
 });
 
 t.test('an absent header is not the text "undefined"', async (t) => {

@@ -46,6 +46,16 @@ const script = `
   insert into people values (1, 'P');
   insert into clubs values (1, 'C');
   insert into members values (1, 1);
+  create table teams (id int primary key, name text);
+  create table sponsors (sponsor_id int primary key, team_id int references teams, label text);
+  create view team_sponsors as select t.id, t.name, s.sponsor_id, s.label from teams t left join sponsors s on s.team_id = t.id;
+  create function insert_team() returns trigger language plpgsql as $$ begin
+    insert into teams values (new.id, new.name);
+    if new.sponsor_id is not null then insert into sponsors values (new.sponsor_id, new.id, new.label); end if;
+    return new;
+  end $$;
+  create trigger insert_team instead of insert on team_sponsors for each row execute function insert_team();
+  grant insert on teams, sponsors, team_sponsors to authenticated;
   grant select on all tables in schema public to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated' };
@@ -138,4 +148,15 @@ t.test('a view that shows a key does not make the key ambiguous', async (t) => {
   t.same((await ask('people?select=name,clubs!members_view(name)&id=eq.1')).body, [
     { name: 'P', clubs: [{ name: 'C' }] },
   ]);
+});
+
+t.test('the Location of a row of a join has the keys of all its tables', async (t) => {
+  const post = async (row: unknown) => {
+    const init = { method: 'POST', body: JSON.stringify(row), claims, headers: { prefer: 'return=headers-only' } };
+    return (await gateway.request('/rest/v1/team_sponsors', init)).headers.get('location');
+  };
+  t.equal(await post({ id: 1, sponsor_id: 7 }), '/rest/v1/team_sponsors?id=eq.1&sponsor_id=eq.7');
+  const lone = await post({ id: 2 });
+  t.equal(lone, '/rest/v1/team_sponsors?id=eq.2&sponsor_id=is.null');
+  t.match((await ask(lone as string)).body, [{ id: 2, sponsor_id: null }], 'it is the address of the row');
 });
