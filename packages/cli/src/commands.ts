@@ -241,7 +241,7 @@ function parse(args: readonly string[], options: Record<string, { type: 'string'
 /** Returns the database of the environment, else the one that runs in TIDEMARK_HOME. @throws CLI_USAGE when there is neither */
 async function databaseUrl(io: Io): Promise<string> {
   // These commands need the role that owns the schema.
-  const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_URL;
+  const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_DIRECT_URL || io.env.DATABASE_URL;
   if (url) return url;
   const home = homeFolder(io);
   const running = await readRunningHome(home);

@@ -27,7 +27,7 @@ export const USAGE = `npx --no -- tidemark <command>
   --version                                 the version of Tidemark
 
 expose, live and remove show what they would do with --dry-run.
-The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).
+The database is DATABASE_OWNER_URL, else DATABASE_DIRECT_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).
 jobs and schedules ask the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
 
 Examples:

@@ -101,7 +101,10 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
+  /** Postgres itself, for watchers, exports, the relay and our own statements. */
   primaryUrl: string;
+  /** The same server through a pooler in transaction mode, for the requests on the primary. */
+  pooledUrl?: string;
   replicaUrls?: readonly string[];
   applicationName: string;
   /** Start-up settings of the pools' sessions. They override what the database or the role sets; a transaction may set others. */

@@ -1,13 +1,11 @@
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import { AnswerBudget } from './connection/answer-budget.ts';
 import type { Rest } from './connection/connection.ts';
-import { PostgresError } from './connection/postgres-error.ts';
 import { Probe } from './connection/probe.ts';
 import { sessionSettings } from './connection/session-settings.ts';
-import { type ConnectionTarget, parseConnectionUrl } from './connection/url.ts';
+import { parseConnectionUrl } from './connection/url.ts';
 import type { Database, DatabaseOptions } from './database-types.ts';
 import { errors } from './errors.ts';
-import type { DbEvent } from './events.ts';
 import { Failover, type Server } from './failover/failover.ts';
 import type { PoolKind } from './pool/options.ts';
 import { ConnectionPool } from './pool/pool.ts';
@@ -16,10 +14,9 @@ import { PrimaryWatcher } from './routing/primary-watcher.ts';
 import { ReplicaWatcher, type ReplicaWatcherEvents } from './routing/replica-watcher.ts';
 import { RoleWatch } from './routing/role-watch.ts';
 import { type Replica, Router } from './routing/router.ts';
-import { checkRoom, watcherName } from './setup/connection-budget.ts';
-import { checkSchemaDrift } from './setup/schema-dump.ts';
+import { checkReplica, checkSchema, unreachable } from './setup/check-opened.ts';
+import { watcherName } from './setup/connection-budget.ts';
 import { sizePools } from './setup/size-pools.ts';
-import { encodeStatement } from './sql/param.ts';
 import { StatementLog } from './statements/log.ts';
 import { statementFigures, statementText } from './statements/rows.ts';
 import { openStreams } from './stream/streams.ts';
@@ -37,6 +34,7 @@ const OPEN_TIMEOUT_MS = 5_000;
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const observe = options.observe ?? (() => undefined);
   const server = serverOf(options.primaryUrl);
+  const pooled = options.pooledUrl === undefined ? undefined : serverOf(options.pooledUrl);
   const replicaServers = (options.replicaUrls ?? []).map(serverOf);
   const settings = sessionSettings(`${options.applicationName}/open`, 0);
   const targets = { primary: server.target, replicas: replicaServers.map(({ target }) => target) };
@@ -82,7 +80,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     failoverAfterMs,
     observe,
     onMove(to, from, index) {
-      for (const pool of [pools.write, pools.analytics, pools.admin]) pool?.moveTo(to.target);
+      // The pooler itself decides which server it leads to.
+      const moving = pooled ? [pools.analytics, pools.admin] : [pools.write, pools.analytics, pools.admin];
+      for (const pool of moving) pool?.moveTo(to.target);
       pools.replicas[index]?.pool.moveTo(from.target);
       pools.replicas[index]?.analytics.moveTo(from.target);
     },
@@ -100,13 +100,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     while (isLate(primary.error) && performance.now() < patience) await primary.refresh();
     await failover.settle();
     if (primary.epoch === undefined) {
-      throw primary.isUnmigrated ? errors.NOT_MIGRATED({ server: server.target.label }) : unreachable(server, primary);
+      throw primary.isUnmigrated
+        ? errors.NOT_MIGRATED({ server: server.target.label })
+        : unreachable(server.target.label, primary.error as Error);
     }
     await checkSchema(failover.server.target, settings, observe);
     await Promise.all(
       watchers.map(async ({ isHealthy }, index) => {
         const { target } = failover.replicas[index]!;
-        if (isHealthy) await withProbe(target, settings, (probe) => checkRoom(target.label, probe, observe));
+        if (isHealthy) await checkReplica(target, settings, observe);
       }),
     );
   } catch (error) {
@@ -120,6 +122,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const answers = new AnswerBudget(options.answerMaxBytes, options.answersTotalBytes);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
     new ConnectionPool({
+      isPooled: to === pooled,
       name,
       target: to.target,
       options: kinds[kind],
@@ -142,7 +145,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       log,
       answers,
     });
-  const write = openPool('write', 'write', failover.server, 'none');
+  const write = openPool('write', 'write', pooled ?? failover.server, 'none');
   const analytics = openPool('analytics', 'analytics', failover.server, 'own', READ_ONLY);
   const admin = openPool('admin', 'admin', failover.server, 'own');
   const replicas = watchers.map((watcher, index) => {
@@ -246,50 +249,5 @@ function assemble(parts: Parts): Database {
 const isLate = (error: unknown) => error instanceof TidemarkError && error.code === 'DB_STATEMENT_OVERRUN';
 const serverOf = (url: string): Server => ({ url, target: parseConnectionUrl(url) });
 
-function unreachable(server: Server, primary: PrimaryWatcher): Error {
-  const cause = primary.error!;
-  if (cause instanceof PostgresError && cause.code === '42501') {
-    return errors.LOGIN_RIGHTS({ server: server.target.label, reason: cause.message }, { cause });
-  }
-  if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) return cause;
-  return errors.CONNECT_FAILED({ server: server.target.label, reason: cause.message }, { cause });
-}
-
 const READ_ONLY = { default_transaction_read_only: 'on' };
 const NONE = 'tidemark_none';
-// Postgres 16 separates membership from the right to SET ROLE.
-const MAY_REST = encodeStatement({
-  text: `select session_user as "user", to_regclass('tidemark.epochs') is not null as migrated,
-                coalesce((select pg_has_role(session_user, oid,
-                  case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
-                from pg_roles where rolname = '${NONE}'), false) as rests`,
-});
-
-async function checkSchema(target: ConnectionTarget, settings: Settings, observe: Observe): Promise<void> {
-  await withProbe(target, settings, async (probe) => {
-    const [row] = await probe.ask([MAY_REST], OPEN_TIMEOUT_MS);
-    if (!row!.migrated) throw errors.NOT_MIGRATED({ server: target.label });
-    if (!row!.rests) throw errors.ROLE_MISSING({ role: NONE, user: row!.user });
-    await checkRoom(target.label, probe, observe);
-    await checkSchemaDrift(target.label, probe, observe);
-  }).catch((cause: Error) => {
-    if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) throw cause;
-    throw errors.CONNECT_FAILED({ server: target.label, reason: cause.message }, { cause });
-  });
-}
-
-type Settings = Readonly<Record<string, string>>;
-type Observe = (event: DbEvent) => void;
-
-async function withProbe<T>(
-  target: ConnectionTarget,
-  settings: Settings,
-  ask: (probe: Probe) => Promise<T>,
-): Promise<T> {
-  const probe = new Probe('open', target, settings);
-  try {
-    return await ask(probe);
-  } finally {
-    probe.close();
-  }
-}

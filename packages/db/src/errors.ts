@@ -46,7 +46,7 @@ export const errors = defineErrors('DB', {
   POOLER: row<{ server: string; reason: string }>({
     status: 500,
     message: (p) => `${p.server} is a connection pooler, not Postgres: ${p.reason}`,
-    hint: 'Set DATABASE_URL to the address of Postgres itself: Tidemark has pools of its own, and the relay needs a replication connection.',
+    hint: 'Set DATABASE_DIRECT_URL to the address of Postgres itself: the relay, watchers and migrations need it, and requests then use the pooler at DATABASE_URL. Or set DATABASE_URL to it: Tidemark has pools of its own.',
   }),
   CONNECTION_LOST: row<{ pool: string; reason: string; sent: string }>({
     status: 503,

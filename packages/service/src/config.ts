@@ -30,6 +30,11 @@ export const baseConfig = {
     description: 'ms that one rendering of /metrics is shown to all who ask: it takes some 20 ms of the event loop',
   }),
   DATABASE_URL: Type.String({ minLength: 1, description: 'the primary: postgres://user:password@host:port/database' }),
+  DATABASE_DIRECT_URL: Type.String({
+    default: '',
+    description:
+      'Postgres itself, where DATABASE_URL leads through a pooler in transaction mode (PgBouncer): requests to the gateway use the pooler, everything else this',
+  }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'the replicas’ URLs, separated by commas' }),
   ...busConfig,
 } satisfies TProperties;

@@ -82,7 +82,11 @@ export const databaseAliases = {
 type Settings = { readonly [K in keyof typeof databaseConfig]: Static<(typeof databaseConfig)[K]> };
 type ReplicaSetting = 'DB_READ_POOL_MAX' | 'DB_READ_POOL_MIN' | 'DB_READ_REPLICA_HOST';
 type DatabaseConfig = Omit<Settings, ReplicaSetting> &
-  Partial<Pick<Settings, ReplicaSetting>> & { readonly DATABASE_URL: string; readonly DATABASE_REPLICA_URLS?: string };
+  Partial<Pick<Settings, ReplicaSetting>> & {
+    readonly DATABASE_URL: string;
+    readonly DATABASE_DIRECT_URL?: string;
+    readonly DATABASE_REPLICA_URLS?: string;
+  };
 type PoolKind = keyof NonNullable<DatabaseOptions['pools']>;
 
 export function databaseOptions(config: DatabaseConfig): Pick<
@@ -103,7 +107,7 @@ export function databaseOptions(config: DatabaseConfig): Pick<
   const sizes = (least: number, most: number) => ({ ...shared, min: least, ...(most === 0 ? {} : { max: most }) });
   const timed = { statementTimeoutMs: config.DB_STATEMENT_TIMEOUT_MS };
   return {
-    primaryUrl: config.DATABASE_URL,
+    primaryUrl: config.DATABASE_DIRECT_URL || config.DATABASE_URL,
     replicaUrls: [...commaSeparated(config.DATABASE_REPLICA_URLS ?? ''), ...replicaOfHost(config)],
     slowMs: config.DB_SLOW_MS,
     statementHistory: config.DB_STATEMENT_HISTORY,
@@ -117,9 +121,9 @@ export function databaseOptions(config: DatabaseConfig): Pick<
   };
 }
 
-function replicaOfHost({ DATABASE_URL, DB_READ_REPLICA_HOST: host = '' }: DatabaseConfig): string[] {
+function replicaOfHost({ DB_READ_REPLICA_HOST: host = '', ...config }: DatabaseConfig): string[] {
   if (host === '') return [];
-  const url = new URL(DATABASE_URL);
+  const url = new URL(config.DATABASE_DIRECT_URL || config.DATABASE_URL);
   // `host` keeps the port if the value names none.
   url.host = host;
   return [url.href];

@@ -22,6 +22,7 @@ export async function connect({ config, instance, metrics, observe }: ConnectOpt
   const options = databaseOptions(config);
   const db = await openDatabase({
     ...options,
+    ...(config.DATABASE_DIRECT_URL && { pooledUrl: config.DATABASE_URL }),
     applicationName: `tidemark ${instance}`,
     pools: {
       ...options.pools,

@@ -71,7 +71,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   try {
     postgres = await connectPostgres(
       {
-        primaryUrl: config.DATABASE_URL,
+        primaryUrl: config.DATABASE_DIRECT_URL || config.DATABASE_URL,
         applicationName: `tidemark/${instance}`,
         settings: SESSION_SETTINGS,
         pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },

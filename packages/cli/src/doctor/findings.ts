@@ -31,7 +31,10 @@ export function findingsOf(facts: Facts, { slot, replicates }: Settings): Findin
 
   if (facts.versionNumber < MIN_VERSION) problem(`Postgres ${facts.version} is too old: 14 is the oldest that works`);
   if (facts.isBehindPooler)
-    problem('the address is that of a connection pooler: DATABASE_URL must name Postgres itself');
+    problem(
+      'the address is that of a connection pooler: doctor, the relay and the migrations need Postgres itself',
+      'DATABASE_DIRECT_URL=postgres://… npm start',
+    );
   if (facts.isStandby) problem('this server is a replica: DATABASE_URL must name the primary');
   if (facts.walLevel !== 'logical') {
     problem(

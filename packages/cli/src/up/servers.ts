@@ -67,9 +67,9 @@ async function databases(
   settings: UpSettings,
   stack: Stack | undefined,
 ): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
-  const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
+  const { databaseUrl, pooledUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
-    const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
+    const own = { DATABASE_URL: pooledUrl ?? databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
     return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own, analyzeUrl: '' };
   }
   const { primary, replicas } = stack as Stack;

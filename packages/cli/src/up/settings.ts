@@ -20,6 +20,10 @@ const environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', description: 'address that the services listen on' }),
   TIDEMARK_HOME: Type.String({ default: '.tidemark', description: 'folder for data, logs and credentials' }),
   DATABASE_URL: Type.String({ default: '', description: 'your own Postgres primary; empty: a local one is started' }),
+  DATABASE_DIRECT_URL: Type.String({
+    default: '',
+    description: 'your own Postgres primary itself, where DATABASE_URL leads through a pooler in transaction mode',
+  }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'your own replicas, separated by commas' }),
   DATABASE_OWNER_URL: Type.String({
     default: '',
@@ -48,7 +52,10 @@ export interface UpSettings {
   readonly port: number;
   readonly host: string;
   readonly home: string;
+  /** Postgres itself. */
   readonly databaseUrl: string | null;
+  /** The pooler in front of it. */
+  readonly pooledUrl: string | null;
   /** The services do not get this URL. */
   readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
@@ -77,8 +84,9 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     port: config.PORT,
     host: config.HOST,
     home,
-    databaseUrl: config.DATABASE_URL || null,
-    ownerUrl: config.DATABASE_OWNER_URL || config.DATABASE_URL || null,
+    databaseUrl: config.DATABASE_DIRECT_URL || config.DATABASE_URL || null,
+    pooledUrl: (config.DATABASE_DIRECT_URL && config.DATABASE_URL) || null,
+    ownerUrl: config.DATABASE_OWNER_URL || config.DATABASE_DIRECT_URL || config.DATABASE_URL || null,
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     nats: ownNats(config),
     natsPrefix: config.NATS_PREFIX,

@@ -15,6 +15,7 @@ import { driverOptions } from './driver-options.ts';
 import { announcedPidOf, secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { DriverSocket } from './driver-socket.ts';
 import { type Done, type Pending, PendingQueries } from './pending-queries.ts';
+import { transactionSettings } from './pooled-session.ts';
 import { fromDriver } from './postgres-error.ts';
 import { PreparedBudget } from './prepared-budget.ts';
 import { PreparedTexts } from './prepared-texts.ts';
@@ -34,6 +35,8 @@ export interface ConnectionOptions {
   /** Limit for prepared statements in the backend's memory; default none, for connections that send only our own texts. */
   preparedBytes?: number;
   recent?: RecentTexts;
+  /** A pooler in transaction mode is between (pooled-session.ts). */
+  isPooled?: boolean;
   answers?: AnswerBudget;
   /** Called once; `pending` statements were rejected with it. `error` is undefined after a wanted close. */
   onGone: (connection: PooledConnection, pending: number, error: Error | undefined) => void;
@@ -58,6 +61,8 @@ export class PooledConnection {
   secret = 0;
   /** A pooler such as PgBouncer answers, which gives the session of the server to others in between. */
   isBehindPooler = false;
+  /** Each transaction sets these; undefined where the session has them. */
+  readonly transactionSettings: Readonly<Record<string, string>> | undefined;
   readonly answers: AnswerBudget;
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: ConnectionState = 'connecting';
@@ -79,7 +84,13 @@ export class PooledConnection {
     this.statementTimeoutMs = options.statementTimeoutMs;
     this.prepared = new PreparedBudget(options.preparedBytes);
     this.#texts = new PreparedTexts(this.prepared, options.recent);
-    this.#sql = postgres(driverOptions(options.target, options.settings, () => this.#connect()));
+    const { target, settings, isPooled = false } = options;
+    this.transactionSettings = isPooled ? transactionSettings(target, settings) : undefined;
+    this.#sql = postgres(driverOptions(target, settings, () => this.#connect(), isPooled));
+  }
+
+  get isPooled(): boolean {
+    return this.transactionSettings !== undefined;
   }
 
   get state(): ConnectionState {
@@ -105,11 +116,12 @@ export class PooledConnection {
       this.discard(errors.CONNECT_FAILED({ server: target.label, reason: `no answer within ${connectTimeoutMs} ms` }));
     }, connectTimeoutMs);
     try {
-      const rows = await this.send<{ pid: number }>(BEGIN_SESSION, 0);
+      const rows = await this.send<{ pid: number }>(this.isPooled ? WHICH_SESSION : BEGIN_SESSION, 0);
       this.pid = rows[0]?.pid ?? 0;
       this.secret = secretOf(rows);
       const announced = announcedPidOf(rows);
       this.isBehindPooler = announced !== 0 && announced !== this.pid;
+      if (this.isPooled) this.pid = announced; // The pooler passes on cancel requests with this id.
       this.move('connected');
     } catch (error) {
       this.discard(error as Error);
@@ -138,7 +150,7 @@ export class PooledConnection {
   submit(statement: EncodedStatement, timeoutMs: number, done: Done): void {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
-    const preparation = statement.prepare ? this.#texts.use(statement.text) : 'alone';
+    const preparation = statement.prepare && !this.isPooled ? this.#texts.use(statement.text) : 'alone';
     this.#socket.cork();
     sendStatement(this.#sql, statement, preparation, (rows, error) =>
       this.#settle(pending, statement.text, rows, error),
@@ -282,5 +294,6 @@ export class PooledConnection {
 const BEGIN_SESSION = encodeStatement({
   text: "select pg_backend_pid() as pid, set_config('datestyle', 'ISO', false)",
 });
+const WHICH_SESSION = encodeStatement({ text: 'select pg_backend_pid() as pid' });
 const NOT_SENT = 'nothing was sent';
 const SENT = 'statements had been sent and were not answered; whether a COMMIT among them happened is unknown';

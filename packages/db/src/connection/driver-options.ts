@@ -3,7 +3,7 @@ import type postgres from 'postgres';
 import type { ConnectionTarget } from './url.ts';
 
 /** DateStyle is set later (connection.ts): a start-up setting would override the database's order of day and month. */
-const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
+export const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
 
 /** Far above what a pool sends: at this count the driver stops sending until everything is answered. */
 const MAX_PIPELINE = 1_000_000;
@@ -12,6 +12,7 @@ export function driverOptions(
   target: ConnectionTarget,
   settings: Readonly<Record<string, string>>,
   connect: () => Promise<net.Socket>,
+  isPooled = false,
 ): postgres.Options<Record<string, postgres.PostgresType>> {
   return {
     host: target.host,
@@ -32,7 +33,9 @@ export function driverOptions(
     debug: false,
     onnotice: () => undefined,
     types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
-    connection: { ...target.settings, ...VALUE_TEXTS, ...settings },
+    connection: isPooled
+      ? { application_name: settings.application_name }
+      : { ...target.settings, ...VALUE_TEXTS, ...settings },
     socket: connect,
   } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
 }

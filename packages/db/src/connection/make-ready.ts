@@ -13,6 +13,11 @@ export function makeReady(
   rest: Rest,
   validateAfterIdleMs: number,
 ): Promise<unknown> | undefined {
+  if (connection.isPooled) {
+    // Its sessions change from transaction to transaction, and keep neither a role nor plans of ours.
+    connection.hasStalePlans = false;
+    connection.rest = rest;
+  }
   if (connection.hasStalePlans) {
     // Roles that change while it is sent make the plans stale once more.
     connection.hasStalePlans = false;

@@ -12,6 +12,8 @@ export interface PoolInit {
   options: PoolOptions;
   settings: Readonly<Record<string, string>>;
   rest: Rest;
+  /** The target is a pooler in transaction mode. */
+  isPooled?: boolean;
   timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;
   log?: StatementLog;
@@ -24,7 +26,8 @@ export function connectionOptions({
   settings,
   rest,
   options,
+  isPooled = false,
 }: PoolInit): Omit<ConnectionOptions, 'onGone'> {
   const { statementTimeoutMs, connectTimeoutMs, preparedBytes } = options;
-  return { pool, target, settings, rest, statementTimeoutMs, connectTimeoutMs, preparedBytes };
+  return { pool, target, settings, rest, statementTimeoutMs, connectTimeoutMs, preparedBytes, isPooled };
 }

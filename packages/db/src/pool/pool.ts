@@ -49,7 +49,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.observe = init.observe;
     this.answers = init.answers ?? new AnswerBudget();
     this.statements = new StatementStatsRegistry(init.name, init.log);
-    this.pipelines = new Pipelines(this, init.rest === 'none' ? pipelinesOf(init.options.max) : 0);
+    this.pipelines = new Pipelines(this, init.rest === 'none' && !init.isPooled ? pipelinesOf(init.options.max) : 0);
     this.#admission = new Admission(init.options);
     this.#timeouts = init.timeouts;
     const { meter, answers } = this;
@@ -112,7 +112,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     }
     this.#admission.left(lease.client?.key);
     if (connection.state === 'gone') return;
-    if (lease.resetAfter) {
+    if (lease.resetAfter && !connection.isPooled) {
       resetSession(connection).then(
         () => this.#free(connection),
         (error: Error) => connection.discard(error),

@@ -3,6 +3,7 @@
  * The next request on the connection must not see them. DISCARD ALL would also drop the prepared statements.
  */
 import type { PooledConnection } from '../connection/connection.ts';
+import { encodeStatement } from '../sql/param.ts';
 
 /** `own` rests as the user that signed in, `none` as a role without rights (make-ready.ts). */
 const REST_ROLES = { own: 'none', none: 'tidemark_none' } as const;
@@ -15,3 +16,16 @@ export function resetSession(connection: PooledConnection): Promise<void> {
       'discard temp; discard sequences; close all; unlisten *',
   );
 }
+
+/**
+ * The same inside of a transaction, before its end, for a session that a pooler gives to another client afterwards. A
+ * transaction that fails undoes its settings and tables by itself; a lock that its function took for the session stays.
+ */
+export const RESET_WITHIN = [
+  'reset all',
+  'select pg_advisory_unlock_all()',
+  'discard temp',
+  'discard sequences',
+  'close all',
+  'unlisten *',
+].map((text) => encodeStatement({ text, prepare: false }));

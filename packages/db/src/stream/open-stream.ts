@@ -25,7 +25,7 @@ export interface OpenStream {
 export async function openStream(pool: ConnectionPool, request: StreamRequest, extra: string): Promise<OpenStream> {
   const timeoutMs = pool.statementLimit(request.identity.role, request.timeoutMs);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw errors.STREAM_REQUEST({ reason: `timeoutMs ${timeoutMs}` });
-  const identity = identityStatement(request.identity, extra);
+  const identity = identityStatement(request.identity, { extra });
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
   const statement = request.statement.text.slice(0, MAX_SHOWN_CHARACTERS);
   const lease = await pool.acquire('none', { ...request, holder: { ...request.holder, statement } });

@@ -1,5 +1,6 @@
 import { errors } from '../errors.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import { literal } from '../sql/quote.ts';
 import type { Identity } from '../types.ts';
 
 /** The next statement takes its snapshot later, so this xmin is a lower bound of its own. */
@@ -8,10 +9,31 @@ export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 /** Settings that change rights, or that the transaction sets itself. Others may come from ALTER ROLE … SET. */
 const REFUSED_SETTINGS = /^(role|session_authorization|row_security|statement_timeout|(default_)?transaction_\w+)$/i;
 
+export interface TransactionParts {
+  readonly extra?: string;
+  /** The time limit of each statement. */
+  readonly timeoutMs?: number | undefined;
+  /** Settings of the session, which a pooler does not keep. */
+  readonly session?: Readonly<Record<string, string>> | undefined;
+}
+
+const settingsSql = (session: Readonly<Record<string, string>>): string =>
+  Object.entries(session)
+    .map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, true)`)
+    .join(', ');
+
+/** Returns the settings of a transaction of the pool's own user behind a pooler. */
+export const sessionStatement = (session: Readonly<Record<string, string>>, timeoutMs: number): EncodedStatement =>
+  encodeStatement({ text: `select ${settingsSql({ ...session, statement_timeout: String(timeoutMs) })}` });
+
 /** The text depends only on the number of settings, so it is prepared once. `timeoutMs` is that of the transaction. */
-export function identityStatement(identity: Identity, extra = '', timeoutMs?: number): EncodedStatement {
+export function identityStatement(
+  identity: Identity,
+  { extra = '', timeoutMs, session }: TransactionParts = {},
+): EncodedStatement {
   const params = identityParams(identity);
-  let more = '';
+  // Those of the identity come later, and have precedence.
+  let more = session === undefined ? '' : `${settingsSql(session)}, `;
   for (let at = 2; at < params.length; at += 2) more += `set_config($${at + 1}, $${at + 2}, true), `;
   if (timeoutMs !== undefined) {
     params.push(String(timeoutMs));

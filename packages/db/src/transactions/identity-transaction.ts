@@ -9,6 +9,7 @@ import { isStalePlan, type PostgresError } from '../connection/postgres-error.ts
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
+import { RESET_WITHIN } from '../pool/reset-session.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
 import { firstStatement, identityStatement } from './identity-statement.ts';
@@ -72,7 +73,8 @@ async function runOnce(
     client && new StatementWatch(lease.connection, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
   try {
     lease.connection.answer.key = answerKey(transaction.identity, client);
-    const outcome = await sendIdentityTransaction(lease.connection, transaction, timeoutMs, progress);
+    const ending = endingOf(lease.connection, transaction, lease.resetAfter);
+    const outcome = await sendIdentityTransaction(lease.connection, { ...transaction, ending }, timeoutMs, progress);
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };
   } catch (error) {
@@ -117,21 +119,36 @@ interface Progress {
   runs(statement: EncodedStatement): void;
 }
 
+/** The statements behind those of the transaction. Behind a pooler, the next statement may get another session. */
+function endingOf(
+  { isPooled }: PooledConnection,
+  { rollback }: IdentityTransaction,
+  resetAfter: boolean,
+): readonly EncodedStatement[] {
+  const resets = isPooled && resetAfter;
+  return [
+    ...(rollback || resets ? [CHECK_CONSTRAINTS] : []),
+    ...(resets ? RESET_WITHIN : []),
+    rollback ? ROLLBACK : COMMIT,
+  ];
+}
+
 /** Settles when all statements are answered. Sends nothing when one of them is invalid. */
 function sendIdentityTransaction(
   connection: PooledConnection,
-  transaction: IdentityTransaction,
+  transaction: IdentityTransaction & { readonly ending: readonly EncodedStatement[] },
   timeoutMs: number,
   progress: Progress,
 ): Promise<IdentityOutcome> {
-  const { statements, rollback, after } = transaction;
-  const localTimeout = timeoutMs === connection.statementTimeoutMs ? undefined : timeoutMs;
+  const { statements, rollback, after, extra = '', ending } = transaction;
+  const isSet = timeoutMs === connection.statementTimeoutMs && !connection.isPooled;
+  const session = connection.transactionSettings;
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
-    identityStatement(transaction.identity, transaction.extra, localTimeout),
+    identityStatement(transaction.identity, { extra, timeoutMs: isSet ? undefined : timeoutMs, session }),
     ...firstStatement(transaction.identity),
     ...statements,
-    ...(rollback ? [CHECK_CONSTRAINTS, ROLLBACK] : [COMMIT]),
+    ...ending,
   ];
   const firstOfAll = transaction.identity.before === undefined ? 2 : 3;
   return new Promise((resolve, reject) => {

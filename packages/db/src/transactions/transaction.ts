@@ -8,12 +8,13 @@ import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { LeaseSource } from '../pool/lease-source.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
+import { RESET_WITHIN } from '../pool/reset-session.ts';
 import { settleAll } from '../settle-all.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import { SERVER_LSN_SQL, SNAPSHOT_SQL } from '../sql/wal.ts';
 import { recorded } from '../statements/recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from '../types.ts';
-import { firstStatement, identityStatement } from './identity-statement.ts';
+import { firstStatement, identityStatement, sessionStatement } from './identity-statement.ts';
 
 export async function runQuery<R extends Row>(
   pool: LeaseSource,
@@ -114,8 +115,10 @@ async function between<T>({ pool, lease, work, options, end, course }: Run<T>): 
   const { timeoutMs } = course;
   const { identity, client } = options;
   const { rollback, after } = end;
-  const localTimeout = connection.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
-  const setting = identity && identityStatement(identity, '', localTimeout);
+  const isSet = connection.statementTimeoutMs === timeoutMs && !connection.isPooled;
+  const session = connection.transactionSettings;
+  const ofIdentity = identity && identityStatement(identity, { timeoutMs: isSet ? undefined : timeoutMs, session });
+  const setting = ofIdentity ?? (session && sessionStatement(session, timeoutMs));
   connection.answer.key = identity && answerKey(identity, client);
   if (setting === undefined) useTimeout(connection, timeoutMs);
   const opening = [connection.send(beginStatement(options), timeoutMs)];
@@ -147,7 +150,9 @@ async function between<T>({ pool, lease, work, options, end, course }: Run<T>): 
     // Awaited, since no statement may run outside of the transaction when BEGIN failed.
     await settleAll(opening);
     value = await work(tx);
-    if (rollback) await connection.send(CHECK_CONSTRAINTS, timeoutMs);
+    const resets = connection.isPooled && options.resetAfter === true;
+    if (rollback || resets) await connection.send(CHECK_CONSTRAINTS, timeoutMs);
+    if (resets) await settleAll(RESET_WITHIN.map((one) => connection.send(one, timeoutMs)));
     checkAwaited(course, options);
   } catch (error) {
     isOver = true;
@@ -176,6 +181,8 @@ function checkAwaited({ timeoutMs, watch }: Course, { client }: TransactionOptio
 }
 
 function useTimeout(connection: PooledConnection, timeoutMs: number): void {
+  // Behind a pooler, the next statement may get another session: only transactions have limits of their own.
+  if (connection.isPooled) return;
   // When it fails, the limit of the session is unknown: the connection is discarded, and the next statement with it.
   if (connection.statementTimeoutMs !== timeoutMs) setTimeoutOf(connection, timeoutMs).catch(() => undefined);
 }

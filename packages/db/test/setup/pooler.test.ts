@@ -1,77 +1,120 @@
-/** A real PgBouncer (Debian's package) between: refused with what to do, whatever its settings. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { asUser, unprivilegedUser } from '@tidemark/local-stack';
-import { freePort, useTestStack } from '@tidemark/testing';
-import { debianProgram, unpackDebian } from '@tidemark/testing/debian';
+/**
+ * A real PgBouncer (Debian's package) between: refused with what to do where it is taken for Postgres; requests pass it in
+ * transactions that carry all that a session would have, where Postgres itself is named as well.
+ */
+import { useTestStack } from '@tidemark/testing';
+import { usePooler } from '@tidemark/testing/pooler';
 import t, { type Test } from 'tap';
+import { openDatabase } from '../../src/database.ts';
 import { checkServer } from '../../src/setup/check-server.ts';
+import { migrate } from '../../src/setup/migrate.ts';
 import { withConnection } from '../../src/setup/with-connection.ts';
-import { until } from '../open-test-database.ts';
 
-const PACKAGES = ['pgbouncer', 'libevent-2.1-7', 'libc-ares2'];
-const PROGRAM = 'usr/sbin/pgbouncer';
-
-/** Starts PgBouncer in transaction mode and returns the URL of the test database through it. */
-async function startPooler(t: Test, settings: string): Promise<string> {
-  const { primaryUrl } = await useTestStack();
-  const target = new URL(primaryUrl);
-  const folder = await mkdtemp(join(tmpdir(), 'tidemark-pooler-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  await chmod(folder, 0o755);
-  // PgBouncer refuses to run as root, and other users cannot enter root's cache.
-  const unpacked = await unpackDebian(PACKAGES);
-  const { env } = await debianProgram(PACKAGES, PROGRAM);
-  await cp(unpacked, join(folder, 'root'), { recursive: true, verbatimSymlinks: true });
-  const libraries = env.LD_LIBRARY_PATH?.replace(unpacked, join(folder, 'root'));
-  const port = await freePort();
-  await writeFile(
-    join(folder, 'pgbouncer.ini'),
-    `[databases]
-* = host=${target.hostname} port=${target.port} user=${target.username} password=${target.password}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-${settings}
-`,
-    { mode: 0o644 },
-  );
-  const pooler: ChildProcess = spawn(join(folder, 'root', PROGRAM), [join(folder, 'pgbouncer.ini')], {
-    ...asUser(unprivilegedUser()),
-    cwd: '/',
-    env: { ...env, LD_LIBRARY_PATH: libraries },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let log = '';
-  pooler.stderr?.on('data', (chunk) => {
-    log += chunk;
-  });
-  const ended = new Promise<void>((resolve) => pooler.once('close', () => resolve()));
-  t.teardown(async () => {
-    pooler.kill('SIGKILL');
-    await ended;
-  });
-  await until('the pooler', () => /process up|listening on/.test(log) || pooler.exitCode !== null);
-  t.equal(pooler.exitCode, null, log);
-  target.port = String(port);
-  return target.href;
-}
+const { primaryUrl } = await useTestStack();
+const IGNORED = 'ignore_startup_parameters = intervalstyle, bytea_output, extra_float_digits, statement_timeout';
 
 t.test('refuses a pooler that does not take the settings of a session', async (t) => {
-  const url = await startPooler(t, '');
+  const url = await usePooler(t as Test, primaryUrl);
   await t.rejects(checkServer(url), { code: 'DB_POOLER', message: /pooler.*unsupported startup parameter/ });
+  await t.rejects(openDatabase({ primaryUrl: url, applicationName: 'test' }), {
+    code: 'DB_POOLER',
+    hint: /DATABASE_DIRECT_URL/,
+  });
 });
 
 t.test('recognises a pooler that ignores the settings of a session', async (t) => {
-  const ignored = 'intervalstyle, bytea_output, extra_float_digits, statement_timeout';
-  const url = await startPooler(t, `ignore_startup_parameters = ${ignored}`);
+  const url = await usePooler(t as Test, primaryUrl, IGNORED);
   await t.rejects(checkServer(url), { code: 'DB_POOLER', hint: /DATABASE_URL/ });
   t.equal(await withConnection(url, 'test', async (_query, server) => server.isBehindPooler), true);
-  const { primaryUrl } = await useTestStack();
   t.equal(await withConnection(primaryUrl, 'test', async (_query, server) => server.isBehindPooler), false);
+});
+
+t.test('with Postgres itself beside it, requests on the primary use the pooler', { timeout: 120_000 }, async (t) => {
+  const stack = await useTestStack();
+  const database = await stack.database();
+  t.teardown(() => database.drop());
+  await migrate(database.primaryUrl);
+  // One session of the server for all: whatever a transaction leaves behind, the next one finds.
+  const pooledUrl = await usePooler(t as Test, database.primaryUrl, 'default_pool_size = 1');
+  const db = await openDatabase({
+    primaryUrl: database.primaryUrl,
+    pooledUrl,
+    applicationName: 'test',
+    settings: { work_mem: '5MB' },
+  });
+  t.teardown(() => db.close());
+  for (const text of [
+    `create table public.things (id int primary key, at timestamptz default '2026-06-01 12:00+00', bytes bytea default '\\x00ff')`,
+    'grant select, insert on public.things to authenticated',
+    `grant temporary on database "${new URL(database.primaryUrl).pathname.slice(1)}" to authenticated`,
+  ]) {
+    await db.pools.admin.query(text);
+  }
+  const identity = { role: 'authenticated', claims: '{"sub":"ada"}', settings: { search_path: 'public' } };
+  const LEFT = `select current_setting('request.jwt.claims', true) as claims, current_setting('work_mem') as memory,
+    current_setting('app.left', true) as left, to_regclass('pg_temp.left_over')::text as table, current_user::text as user,
+    (select count(*)::int from pg_locks where locktype = 'advisory' and objid = 4712) as locks`;
+  const found = async (resetAfter = false) =>
+    (await db.write({ identity, statements: [{ text: LEFT }], resetAfter })).results[0]?.[0];
+  const clean = { claims: identity.claims, memory: '5MB', table: null, user: 'authenticated', locks: 0 };
+
+  await t.test('concurrent writes and reads have their own identity and values', async (t) => {
+    const ids = Array.from({ length: 40 }, (_, n) => n + 1);
+    await Promise.all(
+      ids.map((id) =>
+        db.write({
+          identity,
+          statements: [{ text: 'insert into things (id) values ($1)', params: [String(id)] }],
+        }),
+      ),
+    );
+    const rows = await Promise.all(
+      ids.map(async (id) => {
+        const who = { role: id % 2 === 0 ? 'authenticated' : 'service_role', claims: `{"n":${id}}` };
+        const text = `select current_setting('request.jwt.claims') as claims, current_user::text as role, interval '1 day'::text as day`;
+        return (await db.write({ identity: who, statements: [{ text }] })).results[0]?.[0];
+      }),
+    );
+    t.same(
+      rows,
+      ids.map((id) => ({ claims: `{"n":${id}}`, role: id % 2 === 0 ? 'authenticated' : 'service_role', day: '1 day' })),
+    );
+    const { rows: read, source } = await db.read<{ id: number; bytes: string }>({
+      identity,
+      statement: { text: `select id, bytes::text as bytes, at::text as at from things where id = $1`, params: ['7'] },
+    });
+    t.match([read, source], [[{ id: 7, bytes: '\\x00ff' }], 'primary']);
+  });
+
+  await t.test('a session is as it was, also after a function has changed it', async (t) => {
+    t.match(await found(), clean);
+    const leave = `select set_config('app.left', 'x', false), pg_advisory_lock(4712), set_config('work_mem', '9MB', false)`;
+    const temp = 'create temp table left_over (id int)';
+    await db.write({ identity, statements: [{ text: leave }, { text: temp }], resetAfter: true });
+    t.match(await found(), clean);
+    await db.transaction(
+      async (tx) => {
+        await tx.query(leave);
+        await tx.query(temp);
+      },
+      { identity, resetAfter: true },
+    );
+    t.match(await found(), clean);
+  });
+
+  await t.test('a transaction is atomic, and its errors are those of Postgres', async (t) => {
+    const insert = (id: string) => ({ text: 'insert into things (id) values ($1)', params: [id] });
+    await t.rejects(db.write({ identity, statements: [insert('100'), insert('1')] }), { code: '23505' });
+    await t.rejects(db.write({ identity, statements: [{ text: 'delete from things' }] }), { code: '42501' });
+    await t.rejects(
+      db.write({ identity, statements: [{ text: 'select pg_sleep(5)' }], timeoutMs: 100 }),
+      { code: '57014' },
+      'the time limit holds',
+    );
+    const { rows } = await db.read<{ n: number }>({
+      identity,
+      statement: { text: 'select count(*)::int as n from things where id = 100' },
+    });
+    t.same(rows[0]?.n, 0);
+  });
 });
