@@ -1,4 +1,4 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]` or `batch [scenario…]` with the same options. */
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]` or `batch [scenario…]` with the same options; `--help` lists them. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -8,11 +8,9 @@ import { runHttp } from './http/run-http.ts';
 import { runLab } from './lab/run-lab.ts';
 import type { TrialResult } from './lab/run-trial.ts';
 import { runLive } from './live/run-live.ts';
+import { usage } from './usage.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, seed: { type: 'string' } },
-});
+const { values, positionals } = readArguments();
 
 const machine = {
   node: process.version,
@@ -22,7 +20,28 @@ const machine = {
   loadBefore: loadavg(),
 };
 
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        seed: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${(error as Error).message}\nRun it with --help to see its options.`);
+    process.exit(2);
+  }
+}
+
 async function main(): Promise<void> {
+  if (values.help) {
+    console.log(usage());
+    return;
+  }
   console.log(
     `${machine.processors} × ${machine.processor}, load ${machine.loadBefore[0]?.toFixed(2)}, Node ${machine.node}\n`,
   );

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { batchScenarios } from '../src/batch/run-batch.ts';
 import type { ScenarioResult } from '../src/http/run-scenario.ts';
 import { scenarios } from '../src/http/scenarios/all.ts';
+import { trials } from '../src/lab/trials/all.ts';
+import { liveScenarios } from '../src/live/run-live.ts';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 const run = promisify(execFile);
@@ -41,4 +44,13 @@ t.test('refuses an unknown scenario and lists the known ones', async (t) => {
   };
   t.match(failed.stderr, 'BENCH_UNKNOWN_SCENARIO');
   for (const { name } of scenarios) t.match(failed.stderr, name);
+});
+
+t.test('--help lists every scenario and trial, and an unknown option is refused in one line', async (t) => {
+  const { stdout } = await run(process.execPath, [MAIN, '--help']);
+  for (const { name } of [...scenarios, ...liveScenarios, ...batchScenarios, ...trials]) {
+    t.match(stdout, new RegExp(`^  ${name} `, 'm'), name);
+  }
+  const refused = await run(process.execPath, [MAIN, '--quik']).catch((error: unknown) => error);
+  t.match(refused, { code: 2, stderr: /^Unknown option '--quik'.*\nRun it with --help to see its options\.\n$/ });
 });

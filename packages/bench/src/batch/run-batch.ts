@@ -12,7 +12,7 @@ import { noop } from './scenarios/noop.ts';
 import { startLatency } from './scenarios/start-latency.ts';
 import { wal } from './scenarios/wal.ts';
 
-const scenarios: readonly Trial[] = [
+export const batchScenarios: readonly Trial[] = [
   noop,
   startLatency,
   wal,
@@ -25,7 +25,7 @@ const scenarios: readonly Trial[] = [
 ];
 
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
-  const known = scenarios.map(({ name }) => name);
+  const known = batchScenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
-  return runLab(names, quick, undefined, scenarios);
+  return runLab(names, quick, undefined, batchScenarios);
 }

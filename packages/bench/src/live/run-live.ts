@@ -8,14 +8,14 @@ import { fanOut, fanOutBatched } from './scenarios/fan-out.ts';
 import { socketMemory } from './scenarios/socket-memory.ts';
 import { liveKeys, liveLatency, liveOwnRows, liveRls } from './scenarios/subscribers.ts';
 
-const scenarios = [fanOut, fanOutBatched, liveLatency, liveRls, liveKeys, liveOwnRows, socketMemory];
+export const liveScenarios = [fanOut, fanOutBatched, liveLatency, liveRls, liveKeys, liveOwnRows, socketMemory];
 
 export async function runLive(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
-  const known = scenarios.map(({ name }) => name);
+  const known = liveScenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
   const fixture = await openLiveFixture();
   try {
-    const trials = scenarios.map((one): Trial => ({ ...one, run: (context) => one.run(fixture, context) }));
+    const trials = liveScenarios.map((one): Trial => ({ ...one, run: (context) => one.run(fixture, context) }));
     return await runLab(names, quick, undefined, trials);
   } finally {
     await fixture.stop();

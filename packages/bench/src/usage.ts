@@ -1,0 +1,39 @@
+/** The text of `main.js --help`: every scenario and trial with what it measures or claims. */
+import { batchScenarios } from './batch/run-batch.ts';
+import { scenarios } from './http/scenarios/all.ts';
+import { trials } from './lab/trials/all.ts';
+import { liveScenarios } from './live/run-live.ts';
+
+interface Named {
+  readonly name: string;
+}
+
+export function usage(): string {
+  return `Usage: node packages/bench/dist/main.js [scenario…] [options]
+       node packages/bench/dist/main.js live|batch [scenario…] [options]
+       node packages/bench/dist/main.js lab [trial…] [options]
+
+Without a name, all of the list run.
+
+  --quick        shows that everything works, not how fast it is
+  --json <file>  writes the results
+  --seed <n>     repeats the trials that draw at random with this seed
+  --help         prints this text
+
+HTTP scenarios
+${list(scenarios, ({ title }) => title)}
+
+live: live queries
+${list(liveScenarios, ({ claim }) => claim)}
+
+batch: jobs
+${list(batchScenarios, ({ claim }) => claim)}
+
+lab: faults
+${list(trials, ({ claim }) => claim)}`;
+}
+
+function list<T extends Named>(all: readonly T[], textOf: (one: T) => string): string {
+  const width = Math.max(...all.map(({ name }) => name.length));
+  return all.map((one) => `  ${one.name.padEnd(width)}  ${textOf(one)}`).join('\n');
+}
