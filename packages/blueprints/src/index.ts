@@ -1,4 +1,7 @@
+export type { Blueprint } from './blueprint.ts';
+export { blueprintNamed, blueprints } from './blueprints.ts';
 export { errors as blueprintErrors } from './errors.ts';
 export { DEMO_IMAGES_PREFIX, loadDemoImages } from './images/demo-images.ts';
 export { type DemoImage, type GenerateImagesOptions, generateImages } from './images/generate-images.ts';
-export { BLUEPRINTS, type BlueprintName, type LoadOptions, loadBlueprint } from './load.ts';
+export { type LargeDataOptions, type LoadOptions, loadBlueprint, loadedBlueprints, loadLargeData } from './load.ts';
+export { readmeOf } from './readme.ts';

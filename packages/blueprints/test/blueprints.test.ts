@@ -1,28 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrate, openDatabase } from '@tidemark/db';
 import { createLocalFileStore } from '@tidemark/files';
-import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { BLUEPRINTS, loadBlueprint, loadDemoImages } from '../src/index.ts';
-
-async function migrated(t: Tap) {
-  const stack = await useTestStack();
-  const database = await stack.database();
-  await migrate(database.primaryUrl);
-  const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'test' });
-  t.teardown(async () => {
-    await db.close();
-    await database.drop();
-  });
-  return { url: database.primaryUrl, db };
-}
-type Tap = { teardown(fn: () => Promise<void>): void };
+import { blueprints, loadBlueprint, loadDemoImages } from '../src/index.ts';
+import { migrated } from './migrated.ts';
 
 t.test('every blueprint loads once, also by two starters at once', async (t) => {
   const { url } = await migrated(t);
-  for (const name of BLUEPRINTS) {
+  for (const { name } of blueprints) {
     const loaded = await Promise.all([loadBlueprint(url, name), loadBlueprint(url, name)]);
     t.same(loaded.sort(), [false, true], name);
     t.equal(await loadBlueprint(url, name), false);

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
 import { ANY_ROLE, explain } from '@tidemark/service';
+import { runBlueprint } from './blueprint/blueprint.ts';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
@@ -14,7 +14,7 @@ import { disableAllLive, disableLive, enableLive, listLive } from './live/live.t
 import { natsConfig } from './nats-config.ts';
 import { remove } from './remove.ts';
 import { enableStatements } from './statements.ts';
-import { signToken } from './token.ts';
+import { readClaims, signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
 import { readRunningHome } from './up/running-home.ts';
@@ -48,10 +48,15 @@ export async function run(io: Io): Promise<number> {
       return 0;
     }
     case 'blueprint': {
-      const { values, positionals } = parse(args, { 'no-demo': { type: 'boolean' } });
-      const [name = ''] = positionals;
-      const loaded = await loadBlueprint(await databaseUrl(io), name, { demo: !values['no-demo'] });
-      io.print(loaded ? `loaded ${name}` : `${name} is there already`);
+      const { values, positionals } = parse(args, { 'no-demo': { type: 'boolean' }, rows: { type: 'string' } });
+      await runBlueprint({
+        words: positionals,
+        demo: values['no-demo'] !== true,
+        rows: values.rows as string | undefined,
+        databaseUrl: () => databaseUrl(io),
+        print: io.print,
+        redraw: io.redraw,
+      });
       return 0;
     }
     case 'doctor': {
@@ -203,6 +208,7 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
     role: { type: 'string' },
     sub: { type: 'string' },
     'expires-in': { type: 'string' },
+    claim: { type: 'string', multiple: true },
   });
   if (typeof values.role !== 'string') throw errors.USAGE({ reason: 'token needs --role' });
   const expiresIn = values['expires-in'] === undefined ? undefined : Number(values['expires-in']);
@@ -225,6 +231,7 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
       role: values.role,
       ...(typeof values.sub === 'string' ? { sub: values.sub } : {}),
       ...(expiresIn === undefined ? {} : { expiresIn }),
+      claims: readClaims((values.claim as string[] | undefined) ?? []),
     }),
   );
   return 0;

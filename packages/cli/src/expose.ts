@@ -1,5 +1,5 @@
 /** `tidemark expose`: grants a role what it needs to read a table through the API, and says what it then sees. */
-import { arrayLiteral, identifier, literal, type Query, withConnection } from '@tidemark/db';
+import { arrayLiteral, identifier, literal, type Query, SERVICE_ROLES, withConnection } from '@tidemark/db';
 import { errors } from './errors.ts';
 
 export interface ExposeOptions {
@@ -12,8 +12,6 @@ export interface ExposeOptions {
   dryRun: boolean;
   print(line: string): void;
 }
-
-const SERVICES = ['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch'];
 
 interface Target extends Record<string, unknown> {
   kind: string;
@@ -30,7 +28,7 @@ export async function expose({ url, table: given, role, write, dryRun, print }: 
   const table = given.slice(dot + 1);
   await withConnection(url, 'expose', async (query) => {
     await requireRole(query, role);
-    const [target] = await query<Target>(TARGET, [schema, table, arrayLiteral(SERVICES)]);
+    const [target] = await query<Target>(TARGET, [schema, table, arrayLiteral(SERVICE_ROLES)]);
     if (!target) throw errors.TABLE_UNKNOWN({ schema, table });
     const name = `${identifier(schema)}.${identifier(table)}`;
     const statements = [

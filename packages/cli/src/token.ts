@@ -1,4 +1,5 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { errors } from './errors.ts';
 
 export interface TokenOptions {
   role: string;
@@ -21,6 +22,30 @@ export async function signToken(secret: string, options: TokenOptions): Promise<
 export async function isSignedWith(secret: string, token: string): Promise<boolean> {
   return jwtVerify(token, new TextEncoder().encode(secret), { algorithms: ['HS256'] }).then(
     () => true,
-    (error: unknown) => !(error instanceof errors.JWSSignatureVerificationFailed),
+    (error: unknown) => !(error instanceof joseErrors.JWSSignatureVerificationFailed),
   );
+}
+
+const RESERVED = ['role', 'sub', 'iat', 'exp'];
+
+/** Reads `--claim <name>=<value>`. A value that is JSON is that value, any other is text. @throws CLI_USAGE */
+export function readClaims(entries: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const equals = entry.indexOf('=');
+      const name = entry.slice(0, equals);
+      if (equals < 1) throw errors.USAGE({ reason: `--claim ${entry} is not <name>=<value>` });
+      if (RESERVED.includes(name))
+        throw errors.USAGE({ reason: `--claim ${entry}: --role, --sub and --expires-in set this claim` });
+      return [name, jsonOrText(entry.slice(equals + 1))];
+    }),
+  );
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

@@ -9,7 +9,9 @@ export const USAGE = `npx --no -- tidemark <command>
   live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
   live disable <table> | --all              no longer, and as it was before
   live status                               the tables that can be followed
-  blueprint <name> [--no-demo]              loads a ready-made schema into the database
+  blueprint list, blueprint show <name>     the ready-made systems, and what one of them has
+  blueprint load <name> [--no-demo] [--rows <n>]
+                                            loads one into the database; --rows is the size of its large table
   jobs list                                 the newest jobs
   jobs show <id>, jobs watch <id>           how far a job is, and what failed; watch shows it until the end
   jobs cancel|pause|resume <id>             ends a job, or starts no more of it for a while
@@ -21,7 +23,7 @@ export const USAGE = `npx --no -- tidemark <command>
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
   nats-config                               a configuration file for a NATS server of your own, with a user for each service
-  token --role <role> [--sub <subject>] [--expires-in <seconds>]
+  token --role <role> [--sub <subject>] [--expires-in <seconds>] [--claim <name>=<value>]…
                                             signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME
   remove                                    takes everything of Tidemark out of the database
   --version                                 the version of Tidemark

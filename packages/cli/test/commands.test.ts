@@ -29,6 +29,19 @@ t.test('signs tokens only for roles that the services accept', async (t) => {
   t.match(decodeJwt(await tidemark({ ...env, JWT_ROLES: 'clerk' }, 'token', '--role', 'clerk')), { role: 'clerk' });
 });
 
+t.test('a token has the claims of --claim, as JSON where they are JSON', async (t) => {
+  const env = { JWT_SECRET: 'a secret of thirty-two characters' };
+  const claims = ['organization_id=1', 'fleet_role=manager', 'note=a=b'].flatMap((claim) => ['--claim', claim]);
+  const payload = decodeJwt(await tidemark(env, 'token', '--role', 'authenticated', ...claims));
+  t.match(payload, { role: 'authenticated', organization_id: 1, fleet_role: 'manager', note: 'a=b' });
+  await t.rejects(tidemark(env, 'token', '--role', 'anon', '--claim', 'x'), {
+    message: /--claim x is not <name>=<value>/,
+  });
+  await t.rejects(tidemark(env, 'token', '--role', 'anon', '--claim', 'role=ops'), {
+    message: /--role.*set this claim/,
+  });
+});
+
 t.test('token makes no home where there is none', async (t) => {
   await t.rejects(tidemark({}, 'token', '--role', 'anon'), { message: /there is no .*\.tidemark: run `npm start`/ });
   t.same(await readdir(folder), []);

@@ -12,6 +12,7 @@ export { settleAll } from './settle-all.ts';
 export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
 export { CREATED_ROLE, type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';
+export { SERVICE_ROLES } from './setup/service-roles.ts';
 export { type Query, withConnection } from './setup/with-connection.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { ROLES_SQL } from './sql/roles.ts';

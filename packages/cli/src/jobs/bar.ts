@@ -7,7 +7,7 @@ type Shown = Pick<TimedJob, 'state' | 'total' | 'done' | 'failed' | 'planned_all
 
 /** @param now ms since the epoch, to which the time left is relative */
 export function progressLine(job: Shown, now: number): string {
-  const parts = [bar(job), counts(job), job.state];
+  const parts = [barOfJob(job), counts(job), job.state];
   if (job.failed > 0) parts.push(`${number(job.failed)} failed`);
   if (job.state === 'running' && job.rate !== null) parts.push(`${rate(job.rate)} items/s`);
   if (job.eta !== null) parts.push(`${duration((Date.parse(job.eta) - now) / 1_000)} left`);
@@ -16,8 +16,11 @@ export function progressLine(job: Shown, now: number): string {
 }
 
 /** The bar of a job whose source may have more items is empty: its share is not known. */
-function bar(job: Shown): string {
-  const filled = Math.floor(shareOf(job) * WIDTH);
+const barOfJob = (job: Shown) => bar(shareOf(job));
+
+/** @param share from 0 to 1 */
+export function bar(share: number): string {
+  const filled = Math.floor(share * WIDTH);
   return `[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}]`;
 }
 
@@ -30,7 +33,7 @@ export function counts({ total, done, failed, planned_all }: Pick<Shown, 'total'
   return `${number(done + failed)} of ${number(total)}${planned_all ? '' : ' or more'}`;
 }
 
-const number = (value: number) => value.toLocaleString('en-US');
+export const number = (value: number) => value.toLocaleString('en-US');
 export const rate = (value: number) => (value < 10 ? value.toFixed(1) : number(Math.round(value)));
 
 /** Returns `45 s`, `3 min 20 s` or `2 h 5 min`. */

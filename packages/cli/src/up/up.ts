@@ -1,12 +1,11 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
 import type { ServiceName } from '@tidemark/contracts';
-import { migrate, openDatabase, settleAll } from '@tidemark/db';
-import { type FileStoreConfig, fileStoreOptions, openFileStore } from '@tidemark/files';
+import { migrate, settleAll } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
 import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
+import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
 import type { UpEvents } from './events.ts';
 import { keptPorts } from './kept-ports.ts';
 import { leaveSlot } from './leave-slot.ts';
@@ -27,8 +26,14 @@ export interface Up {
   stop(): Promise<void>;
 }
 
+interface Running {
+  stack?: Stack;
+  readonly services: ServiceProcess[];
+  large?: { stop(): Promise<void> };
+}
+
 export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
-  const running: { stack?: Stack; services: ServiceProcess[] } = { services: [] };
+  const running: Running = { services: [] };
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= stopAll(settings, running, events).finally(() => forgetRunningHome(settings.home));
@@ -45,7 +50,7 @@ export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
 async function startAll(
   settings: UpSettings,
   events: UpEvents,
-  running: { stack?: Stack; services: ServiceProcess[] },
+  running: Running,
   stop: () => Promise<void>,
 ): Promise<Up> {
   const { home, host, port } = settings;
@@ -60,7 +65,7 @@ async function startAll(
   events.progress('migrating');
   await migrate(addresses.owner);
   for (const line of await ownDatabaseFindings(settings, addresses.owner)) events.progress(line);
-  const hasWritten = settings.demo && (await loadDemo(addresses.owner, settings.files, events));
+  const hasWritten = settings.demo && (await loadDemo(settings, addresses.owner, events));
   const user = await serviceUser({
     wanted: settings.runAsUser,
     hasWritten,
@@ -84,6 +89,7 @@ async function startAll(
     ...asEnvironment(settings.files),
     // The services must not have the password of the owner.
     DATABASE_OWNER_URL: '',
+    ...(await schemasOfBlueprints(settings.env, addresses.owner)),
     RUN_AS_USER: user === undefined ? 'root' : '',
   };
   const base = (service: ServiceName) => `http://${urlHost(host)}:${portOf(service, port)}`;
@@ -127,6 +133,7 @@ async function startAll(
   await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = base('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
+  if (settings.demo && !settings.databaseUrl) running.large = loadLargeDemo(addresses.owner, events);
   return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
 }
 
@@ -144,25 +151,8 @@ function portNames({ databaseUrl, nats, scale }: UpSettings): string[] {
   return [...(databaseUrl ? [] : ['primary', 'replica']), ...(nats ? [] : ['nats']), ...further];
 }
 
-async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<boolean> {
-  if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
-  const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
-  const store = await openFileStore(fileStoreOptions(files));
-  try {
-    const made = await loadDemoImages(db, store);
-    if (made > 0) events.progress(`made ${made} demo images`);
-    return made > 0;
-  } finally {
-    store.close();
-    await db.close();
-  }
-}
-
-async function stopAll(
-  settings: UpSettings,
-  running: { stack?: Stack; services: ServiceProcess[] },
-  events: UpEvents,
-): Promise<void> {
+async function stopAll(settings: UpSettings, running: Running, events: UpEvents): Promise<void> {
+  await running.large?.stop();
   for (const service of STOP_ORDER) {
     const instances = running.services.filter((started) => started.service === service);
     if (instances.length > 0) events.progress(`stopping ${service}`);
