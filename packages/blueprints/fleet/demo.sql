@@ -39,22 +39,25 @@ select n, u.organization_id, u.id, u.name, 'L' || lpad(n::text, 7, '0'), current
        '+00 555 ' || lpad(pg_temp.draw(n, 'phone', 1000000)::text, 6, '0')
   from generate_series(1, 2200) n join fleet.users u on u.id = n + 64;
 
--- Four assignments a vehicle, one after another; the last one of most vehicles goes on.
+-- Four assignments a vehicle, one after another; the last one of most vehicles goes on. Drivers n and n + 8 are of one organization.
 insert into fleet.assignments (organization_id, vehicle_id, driver_id, starts_at, ends_at)
 select v.organization_id, v.id, d.id, began, case when turn = 4 and v.id % 10 > 0 then null else began + interval '100 days' end
-  from fleet.vehicles v, generate_series(1, 4) turn,
-       lateral (select now() - (4 - turn) * interval '120 days' - (1 + pg_temp.draw(v.id, 'began', 90)) * interval '1 day' as began) at
-       join lateral (select 8 * (1 + pg_temp.draw(v.id * 4 + turn, 'driver', 270)) + (v.organization_id + 7) % 8 as id) chosen on true
-       join fleet.drivers d on d.id = chosen.id and d.organization_id = v.organization_id
+  from fleet.vehicles v
+  cross join generate_series(1, 4) turn
+  cross join lateral (select now() - (4 - turn) * interval '120 days' - (1 + pg_temp.draw(v.id, 'began', 90)) * interval '1 day') t (began)
+  join fleet.drivers d on d.id = 8 * pg_temp.draw(v.id * 4 + turn, 'driver', 270) + v.organization_id + 7
+   and d.organization_id = v.organization_id
  order by began;
 
 insert into fleet.maintenance (organization_id, vehicle_id, type, status, due_on, done_on, odometer_km, cost, notes)
-select organization_id, id, pg_temp.pick(id * 6 + turn, 'type', array['oil', 'oil', 'tyres', 'brakes', 'inspection', 'repair', 'battery']),
-       case when due > current_date then 'planned' when due > current_date - 3 then 'in_progress' when due % 29 = 0 then 'cancelled' else 'done' end,
-       due, case when due <= current_date - 3 then due + 1 end, odometer_km - turn * 1000, 40 + pg_temp.draw(id * 6 + turn, 'cost', 90000) / 100.0, null
-  from fleet.vehicles, generate_series(1, 6) turn,
-       lateral (select current_date + 60 - turn * 100 - pg_temp.draw(id * 6 + turn, 'due', 90) as due, pg_temp.draw(id * 6 + turn, 'due', 90)) at (due, spread)
- where odometer_km > 6000;
+select organization_id, id, pg_temp.pick(n, 'type', array['oil', 'oil', 'tyres', 'brakes', 'inspection', 'repair', 'battery']), state,
+       due, case state when 'done' then due + 1 end, odometer_km - turn * 500, case state when 'done' then 40 + pg_temp.draw(n, 'cost', 90000) / 100.0 end, null
+  from fleet.vehicles
+  cross join generate_series(1, 6) turn
+  cross join lateral (select id * 6 + turn) number (n)
+  cross join lateral (select current_date + 60 - turn * 100 + pg_temp.draw(n, 'due', 90)) at (due)
+  cross join lateral (select case when due > current_date then 'planned' when due > current_date - 4 then 'in_progress'
+                                  when pg_temp.draw(n, 'cancelled', 20) = 0 then 'cancelled' else 'done' end) work (state);
 
 insert into fleet.fuel (organization_id, vehicle_id, driver_id, filled_at, liters, cost, odometer_km, station)
 select v.organization_id, v.id, a.driver_id, now() - turn * interval '8 days' - pg_temp.draw(v.id * 8 + turn, 'filled', 8 * 24 * 60) * interval '1 minute',
@@ -107,6 +110,10 @@ select id, at, organization_id, 52.5 + 0.2 * sin(id + hour / 4.0), 13.4 + 0.3 * 
   from fleet.vehicles, generate_series(0, 47) step, lateral (select step / 2.0, now() - step * interval '30 minutes') t (hour, at),
        lateral (select (id + step) % 5 > 0) e (engine)
  where id % 3 = 0;
+
+insert into fleet.positions (vehicle_id, organization_id, recorded_at, latitude, longitude, speed_kmh, heading)
+select distinct on (vehicle_id) vehicle_id, organization_id, recorded_at, latitude, longitude, speed_kmh, heading
+  from fleet.telematics order by vehicle_id, recorded_at desc;
 
 select setval(pg_get_serial_sequence('fleet.' || name, 'id'), top) from (
   select 'organizations', max(id) from fleet.organizations union all select 'users', max(id) from fleet.users

@@ -120,7 +120,7 @@ create index telematics_location on fleet.telematics (latitude, longitude);
 -- select * from fleet.telematics where organization_id = 3 and speed_kmh > 130
 create index telematics_speed on fleet.telematics (organization_id, speed_kmh) where speed_kmh > 120;
 
--- select count(*) from fleet.telematics where recorded_at >= now() - interval '36 hours'
+-- select avg(speed_kmh) from fleet.telematics where recorded_at >= now() - interval '5 days' and recorded_at < now() - interval '4 days'
 create index telematics_recorded on fleet.telematics using brin (recorded_at) with (pages_per_range = 16);
 
 -- select * from fleet.telematics where vehicle_id = 42 and fuel_percent < 10 order by recorded_at desc limit 5
@@ -190,7 +190,7 @@ create index alerts_type on fleet.alerts (organization_id, type, created_at desc
 -- select * from fleet.users where lower(email) = 'user42@org3.example'
 create unique index users_email on fleet.users (lower(email));
 
--- select * from fleet.users where organization_id = 3 and active order by name
+-- select * from fleet.users where organization_id = 3 and active order by name limit 20
 create index users_active on fleet.users (organization_id, name) where active;
 
 -- select * from fleet.users where organization_id = 3 and role = 'dispatcher'

@@ -9,13 +9,14 @@ const indexes = [...text.matchAll(/^-- (select .*)\ncreate (?:unique )?index (\w
   name: name as string,
 }));
 
+const { url, db } = await migrated(t, 'fleet');
+
 t.test('fleet has at least 50 indexes, each with its query', async (t) => {
   t.ok(indexes.length >= 50, `${indexes.length} indexes`);
   t.equal(indexes.length, text.match(/^create (unique )?index/gm)?.length, 'each has a query above it');
 });
 
 t.test('the planner chooses each index for its query', async (t) => {
-  const { url, db } = await migrated(t, 'fleet');
   await loadLargeData(url, 'fleet', { rows: 120_000, progress: () => undefined });
   await db.pools.write.query('analyze');
   // The index of a partition has a name of its own.
@@ -35,7 +36,6 @@ t.test('the planner chooses each index for its query', async (t) => {
 });
 
 t.test('no index of fleet is redundant', async (t) => {
-  const { db } = await migrated(t, 'fleet');
   const rows = await db.pools.write.query<{ narrow: string; wide: string }>(`
     with indexes as (
       select i.indexrelid, i.indrelid, i.indisunique, c.relam, i.indkey::text as columns, i.indclass::text as classes,

@@ -2,6 +2,7 @@ import t from 'tap';
 import { migrated } from '../migrated.ts';
 import { rightsOf } from '../rights.ts';
 
+const { url, db } = await migrated(t, 'fleet');
 const as = (fleet_role: string) => ({
   role: 'authenticated',
   claims: { sub: fleet_role, organization_id: 1, fleet_role },
@@ -31,7 +32,6 @@ const SERVICE: Readonly<Record<string, string>> = {
 };
 
 t.test('each role may do with each table of fleet what is written here, and nothing else', async (t) => {
-  const { url } = await migrated(t, 'fleet');
   const callers = {
     anon: { role: 'anon' },
     'without an organization': { role: 'authenticated', claims: { sub: 'x', fleet_role: 'manager' } },
@@ -72,7 +72,6 @@ t.test('each role may do with each table of fleet what is written here, and noth
 });
 
 t.test('a dispatcher marks an alert as read and cannot rewrite it', async (t) => {
-  const { db } = await migrated(t, 'fleet');
   const identity = { role: 'authenticated', claims: JSON.stringify(as('dispatcher').claims) };
   const update = (set: string) =>
     db.write({ identity, statements: [{ text: `update fleet.alerts set ${set} where read_at is null` }] });
@@ -81,7 +80,6 @@ t.test('a dispatcher marks an alert as read and cannot rewrite it', async (t) =>
 });
 
 t.test('every change is audited with its actor, and a row cannot point into another organization', async (t) => {
-  const { db } = await migrated(t, 'fleet');
   const identity = { role: 'authenticated', claims: JSON.stringify(as('manager').claims) };
   const write = (text: string) => db.write({ identity, statements: [{ text }] });
   await write("update fleet.vehicles set status = 'retired' where id = 8");
@@ -99,7 +97,6 @@ t.test('every change is audited with its actor, and a row cannot point into anot
 });
 
 t.test('the newest measurement is the position, also when measurements arrive late', async (t) => {
-  const { db } = await migrated(t, 'fleet');
   const identity = { role: 'service_role', claims: '{"role":"service_role"}' };
   const send = (at: string, latitude: number) =>
     db.write({
