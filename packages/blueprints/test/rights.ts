@@ -13,7 +13,7 @@ export interface RightsCase {
   readonly own: string;
   readonly other: string;
   readonly callers: Readonly<Record<string, Caller>>;
-  /** What a row for the insert must differ in from a row that is there. */
+  /** Values in which the inserted row differs from one that is there. */
   readonly fresh?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The column that an update may set, by table; absent: the tenant's. */
   readonly updated?: Readonly<Record<string, string>>;

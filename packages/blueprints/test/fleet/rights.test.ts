@@ -8,7 +8,7 @@ const as = (fleet_role: string) => ({
   claims: { sub: fleet_role, organization_id: 1, fleet_role },
 });
 
-/** What each role may do with the rows of its own organization. With those of another, only the service may do anything. */
+/** Each role has these rights on the rows of its own organization. With those of another, only the service may do anything. */
 const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   alerts: { manager: 'select update', dispatcher: 'select update', driver: 'select update' },
   assignments: { manager: 'select insert update delete', dispatcher: 'select insert update', driver: 'select' },
