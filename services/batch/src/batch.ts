@@ -21,7 +21,7 @@ export type Batch = Awaited<ReturnType<typeof startBatch>>;
 export async function startBatch({ workerFile, ...dependencies }: BatchDependencies) {
   const { config, instance, bus, observe } = dependencies;
   const resources = await openResources(dependencies);
-  const { pool, queue, store, leases, snapshots } = resources;
+  const { pool, queue, store, leases, snapshots, writers, reports } = resources;
   // From here on nothing waits, so that no chunk completes before every part is there.
   const jobs = createJobLedger({ ...resources, window: windowOf(config) });
   const chunks = createChunkLedger({
@@ -51,6 +51,8 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
     storeGate,
     admission,
     snapshots,
+    writers,
+    reports,
     async stopTaking(): Promise<void> {
       resources.stopRegistration();
       for (const part of [announcements, temporary, deadLetters, alerts]) part.stop();

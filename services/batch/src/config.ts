@@ -58,6 +58,19 @@ export const configSchema = Type.Object({
     maximum: 1_000,
     description: 'chunks of kinds that wait instead of compute (runsOn main) at a time',
   }),
+  BATCH_WRITERS: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 100,
+    description:
+      'transactions at a time that write many rows (corpus.generate), each on a connection; an identity uses at most three of four',
+  }),
+  BATCH_REPORTS: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description: 'PDF reports drawn at a time, each on a thread that needs up to 256 MB; others wait',
+  }),
   BATCH_TENANT_CLAIM: Type.String({
     default: 'sub',
     minLength: 1,

@@ -84,6 +84,42 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the report has more than the ${p.limit} bytes that fit into a value`,
     hint: 'Ask for a file instead, with "as": "file", or for fewer groups.',
   }),
+  TEMPLATE: row<{ path: string; problem: string }>({
+    status: 400,
+    message: (p) => `the template cannot be used at ${p.path}: ${p.problem}`,
+    hint: 'KINDS.md of services/batch says what a template may have, under corpus.generate.',
+  }),
+  RECORDS_REFUSED: row<{ count: number; of: number; reasons: { code: string; message: string; records: string }[] }>({
+    status: 422,
+    message: (p) =>
+      `${p.count} of ${p.of} records were refused, and the others are written: ${p.reasons.map(({ code, message, records }) => `${records} (${code}: ${message})`).join('; ')}`,
+    hint: 'The value of the item lists all of them. tidemark.retry_job tries these records again.',
+  }),
+  REPORT: row<{ section: number; problem: string }>({
+    status: 400,
+    message: (p) => `the section ${p.section + 1} of the report cannot be drawn: ${p.problem}`,
+    hint: 'KINDS.md of services/batch says what a section may have, under report.pdf.',
+  }),
+  REPORT_ROWS: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `the tables of the report have more than ${p.limit} rows`,
+    hint: 'Filter or group them; the kind "export" writes all rows to a file.',
+  }),
+  REPORT_POINTS: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `a chart of the report has more than ${p.limit} rows`,
+    hint: 'Group them, such as by day: a page shows some 500 points.',
+  }),
+  REPORT_NUMBER: row<{ column: string; value: string }>({
+    status: 422,
+    message: (p) => `"${p.value}" of the column "${p.column}" is no number that a chart can show`,
+    hint: 'Name columns of numbers in y.',
+  }),
+  REPORT_RIGHT_TO_LEFT: row<{ character: string; text: string }>({
+    status: 422,
+    message: (p) => `the text "${p.text}" has ${p.character}, which is written from right to left`,
+    hint: 'Reports are laid out from left to right only. Leave the column out, or use the kind "export".',
+  }),
   SCHEMA_HIDDEN: row<{ schema: string; schemas: readonly string[] }>({
     status: 406,
     message: (p) => `the schema "${p.schema}" is not exposed`,

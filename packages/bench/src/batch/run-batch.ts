@@ -3,6 +3,7 @@ import { errors } from '../errors.ts';
 import { runLab } from '../lab/run-lab.ts';
 import type { TrialResult } from '../lab/run-trial.ts';
 import type { Trial } from '../lab/trial.ts';
+import { corpus } from './scenarios/corpus.ts';
 import { exportRows } from './scenarios/export.ts';
 import { heldSnapshot } from './scenarios/held-snapshot.ts';
 import { imageSizes, images } from './scenarios/images.ts';
@@ -22,6 +23,7 @@ export const batchScenarios: readonly Trial[] = [
   imageSizes,
   memory,
   exportRows,
+  corpus,
 ];
 
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {

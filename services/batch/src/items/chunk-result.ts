@@ -111,6 +111,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
         error,
         duration_ms,
         dead_letter,
+        ...(failure.value !== undefined && { value: failure.value }),
       });
       return isFinal;
     },

@@ -93,7 +93,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     const from = { cursor, total, limit, maxItems: options.maxItems };
     const database = options.databaseOf(job);
     const rows: SourceContext<unknown>['rows'] = (query, after, most) => readQueryPage(database, query, after, most);
-    const context = { spec, identity, files: registry, database, rows, http: options.http };
+    const context = { job: id, spec, identity, files: registry, database, rows, http: options.http };
     const page = await planPage(kind, context, from).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });

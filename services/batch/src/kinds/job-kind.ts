@@ -53,6 +53,7 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
 }
 
 export interface SourceContext<Spec> {
+  job: string;
   spec: Spec;
   /** The identity that inserted the job; inputs are read with its rights. */
   identity: Identity;
@@ -113,6 +114,8 @@ export type ItemResult = { files?: (OutputFile | StoredFile)[]; value?: unknown;
 
 export interface FailedItem {
   failure: ItemFailure;
+  /** JSON of at most 64 KB, such as what the item has done all the same. */
+  value?: unknown;
   /** Delays the next attempt, at most 15 minutes: seconds, or the text of a Retry-After header in either form. */
   retryAfter?: number | string;
   /** The Date header of the same response, against which a Retry-After with a date is read. */

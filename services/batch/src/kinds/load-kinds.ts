@@ -15,7 +15,16 @@ export interface LoadedKind extends JobKind {
 
 export type Kinds = ReadonlyMap<string, LoadedKind>;
 
-const OWN = ['archive', 'export', 'http-call', 'image-transform', 'noop', 'report-aggregate'];
+const OWN = [
+  'archive',
+  'corpus-generate',
+  'export',
+  'http-call',
+  'image-transform',
+  'noop',
+  'report-aggregate',
+  'report-pdf',
+];
 
 const shape = Compile(
   Type.Object({

@@ -1,6 +1,6 @@
 import type { Database } from '@tidemark/db';
 import type { FileRegistry, FileStore } from '@tidemark/files';
-import { commaSeparated } from '@tidemark/service';
+import { commaSeparated, Semaphore } from '@tidemark/service';
 import type { Config } from '../config.ts';
 import type { BatchEvent } from '../events.ts';
 import { identityOf, type JobIdentity } from '../jobs/identity.ts';
@@ -12,7 +12,7 @@ export interface JobDatabaseOptions {
   database: Database;
   registry: FileRegistry;
   store: FileStore;
-  config: Pick<Config, 'DB_SCHEMAS'>;
+  config: Pick<Config, 'DB_SCHEMAS' | 'BATCH_WRITERS' | 'BATCH_REPORTS'>;
   roles: readonly string[];
   worker: string;
   observe: (event: BatchEvent) => void;
@@ -22,6 +22,8 @@ export interface JobDatabase {
   /** @throws BATCH_ROLE_REFUSED */
   databaseOf: (identity: JobIdentity) => DatabaseContext;
   snapshots: Snapshots;
+  writers: Semaphore;
+  reports: Semaphore;
 }
 
 export function openJobDatabase(options: JobDatabaseOptions): JobDatabase {
@@ -29,8 +31,13 @@ export function openJobDatabase(options: JobDatabaseOptions): JobDatabase {
   const { write, analytics } = database.pools;
   const catalog = createExposedTables(write, commaSeparated(options.config.DB_SCHEMAS));
   const snapshots = createSnapshots({ pool: analytics, rows: write, worker, observe });
+  const writers = new Semaphore(options.config.BATCH_WRITERS);
+  const reports = new Semaphore(options.config.BATCH_REPORTS);
+  const shared = { database, files, store, catalog, snapshots, writers, reports };
   return {
     snapshots,
-    databaseOf: (identity) => ({ database, files, store, catalog, snapshots, identity: identityOf(identity, roles) }),
+    writers,
+    reports,
+    databaseOf: (identity) => ({ ...shared, identity: identityOf(identity, roles) }),
   };
 }

@@ -59,6 +59,8 @@ export interface Failure {
    */
   next: 'fail' | 'retry' | 'postpone' | 'throttle';
   retryAfterMs?: number;
+  /** JSON text that Postgres can store. */
+  value?: string;
   /** Only for the log, because stacks contain hosts and folders. */
   detail?: string;
 }

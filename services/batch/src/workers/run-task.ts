@@ -34,7 +34,7 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
     const context: ItemContext<unknown> = { job, spec, read, store, database, http, signal, limits };
     await environment.admit(await kind.cost(item, context));
     const result = await kind.run(item, context);
-    if ('failure' in result) return { failure: failureOfKind(result) };
+    if ('failure' in result) return { failure: failureOfKind(item.name, result) };
     const value = result.json === undefined ? storable(item.name, result.value) : storableText(item.name, result.json);
     const files: StoredFile[] = [];
     for (const file of result.files ?? []) {
@@ -46,11 +46,18 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
   }
 }
 
-function failureOfKind({ failure, retryAfter, responseDate }: FailedItem): Failure {
+function failureOfKind(name: string, { failure, value, retryAfter, responseDate }: FailedItem): Failure {
   const asked = retryAfterMs(retryAfter, responseDate);
   const { code, message, hint = null, throttled = false, retry = asked !== undefined } = failure;
   const next = throttled ? 'throttle' : retry ? 'retry' : 'fail';
-  return { code, message, hint, next, ...(asked !== undefined && { retryAfterMs: asked }) };
+  return {
+    code,
+    message,
+    hint,
+    next,
+    ...(value !== undefined && { value: storable(name, value) }),
+    ...(asked !== undefined && { retryAfterMs: asked }),
+  };
 }
 
 function storable(name: string, value: unknown): string {
