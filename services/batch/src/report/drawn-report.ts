@@ -61,7 +61,8 @@ export function startDrawing({ title, page, landscape }: ReportSpec, signal: Abo
       });
       thread.postMessage(message);
       await Promise.race([isDrawn, failed]);
-      if (content.writableNeedDrain) await Promise.race([once(content, 'drain'), failed]);
+      // A stream that has its end drains without saying so.
+      if (message.type !== 'end' && content.writableNeedDrain) await Promise.race([once(content, 'drain'), failed]);
     },
     done: Promise.race([done, failed]),
     async close(reason = errors.STOPPING()) {

@@ -24,7 +24,7 @@ await showOwnRows(stack, 'public.sales');
 
 async function report(spec: object) {
   const { id, job } = await runAsAda(stack, 'report.pdf', { title: 'Monthly report', ...spec });
-  if (job.state !== 'succeeded') return { job, file: '', pages: [], value: {} };
+  if (job.state !== 'succeeded') return { job, file: '', pages: [], value: job.error };
   const [output] = await stack.outputsOf(id);
   const file = path.join(folder, `${id}.pdf`);
   await writeFile(file, await stack.store.read(output!.storage_key, 1e9));

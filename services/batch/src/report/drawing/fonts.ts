@@ -1,18 +1,18 @@
 /** The fonts of reports: DejaVu Sans for most scripts, Noto Sans for Chinese, Japanese and Korean. Each is opened when it is needed. */
-import { createRequire } from 'node:module';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as fontkit from 'fontkit';
 import { RightToLeft } from './right-to-left.ts';
 
-const { resolve } = createRequire(import.meta.url);
-const DEJAVU = path.join(path.dirname(resolve('dejavu-fonts-ttf/package.json')), 'ttf');
-const noto = (name: string, file: string) => path.join(path.dirname(resolve(name)), '..', 'fonts', file);
+const file = (name: string, base: string) => fileURLToPath(new URL(name, base));
+const DEJAVU = import.meta.resolve('dejavu-fonts-ttf/package.json');
+const HAN = import.meta.resolve('@embedpdf/fonts-sc');
+const HANGUL = import.meta.resolve('@embedpdf/fonts-kr');
 
 export const FONT_FILES = {
-  sans: path.join(DEJAVU, 'DejaVuSans.ttf'),
-  bold: path.join(DEJAVU, 'DejaVuSans-Bold.ttf'),
-  han: noto('@embedpdf/fonts-sc', 'NotoSansHans-Regular.otf'),
-  hangul: noto('@embedpdf/fonts-kr', 'NotoSansKR-Regular.otf'),
+  sans: file('ttf/DejaVuSans.ttf', DEJAVU),
+  bold: file('ttf/DejaVuSans-Bold.ttf', DEJAVU),
+  han: file('../fonts/NotoSansHans-Regular.otf', HAN),
+  hangul: file('../fonts/NotoSansKR-Regular.otf', HANGUL),
 } as const;
 export type FontName = keyof typeof FONT_FILES;
 
