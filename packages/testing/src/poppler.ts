@@ -1,4 +1,4 @@
-/** What other programs read in a PDF. A test with poppler-utils is never skipped: a missing one is installed. */
+/** Asks the programs of poppler what a PDF has on its pages. A test with poppler-utils is never skipped: a missing one is installed. */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';

@@ -7,7 +7,7 @@ import { WORDS } from './words.ts';
 
 interface ValueSql {
   text: string;
-  /** For the arguments of jsonb_build_object and to_jsonb. */
+  /** An argument of jsonb_build_object and to_jsonb. */
   json: string;
   /** The value itself, for columns of these types, as format_type names them. Others are cast from the text. */
   native?: { sql: string; types: readonly string[] };

@@ -1,6 +1,6 @@
 /**
- * What a job has to find again when an item runs once more (tidemark.job_notes). An item that writes rows notes that in the same
- * transaction: its repeat, after a crash before the end of its chunk, finds the note and does not write them again.
+ * Notes for items that run once more (tidemark.job_notes). An item that writes rows notes that in the same transaction: its
+ * repeat, after a crash before the end of its chunk, finds the note and does not write them again.
  */
 import { type Identity, identityStatement, type Pool, type Transaction } from '@tidemark/db';
 
@@ -13,7 +13,7 @@ interface NotedWork<Note> {
   identity: Identity;
   job: string;
   name: string;
-  /** Of each statement. */
+  /** The limit of each statement. */
   timeoutMs: number;
   signal: AbortSignal;
   /** Runs as the service, before `work`. */

@@ -23,7 +23,7 @@ export interface Glyph {
   /** The character, or a box in its place. */
   text: string;
   font: FontName;
-  /** Of a size of one point. */
+  /** The width at a size of one point. */
   width: number;
   isMissing: boolean;
 }
