@@ -75,10 +75,14 @@ export function createSnapshots({ pool, rows, worker, observe }: SnapshotsOption
   async function releaseEnded(): Promise<void> {
     if (held.size === 0) return;
     // The row of a paused job stays, so that the job says so when it starts over.
-    const running = await rows.query<{ id: string }>(snapshotStatements.running, [JSON.stringify([...held.keys()])]);
+    // A job that takes its snapshot during the query is not in its answer.
+    const asked = [...held];
+    const running = await rows.query<{ id: string }>(snapshotStatements.running, [
+      JSON.stringify(asked.map(([job]) => job)),
+    ]);
     const ids = new Set(running.map(({ id }) => id));
     const dead: { job: string; worker: string }[] = [];
-    for (const [job, snapshot] of [...held]) {
+    for (const [job, snapshot] of asked) {
       if (ids.has(job)) {
         if (await snapshot.isAlive()) continue;
         dead.push({ job, worker });

@@ -22,6 +22,7 @@ await stack.query(`
     n * 1.25, 'note ' || n from generate_series(1, 200) n`);
 await showOwnRows(stack, 'public.sales');
 
+/** The value of a report that failed is its error. */
 async function report(spec: object) {
   const { id, job } = await runAsAda(stack, 'report.pdf', { title: 'Monthly report', ...spec });
   if (job.state !== 'succeeded') return { job, file: '', pages: [], value: job.error };
