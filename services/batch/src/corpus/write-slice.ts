@@ -1,6 +1,7 @@
 /**
  * Writes the records of a slice with one statement. When Postgres refuses it, it is halved until the records that are refused are
- * alone: each takes about twice as many statements as the slice has bits.
+ * alone: each takes about as many statements as twice the bits of the slice's size. A half whose fellow has no refusal is known to
+ * have one, and not tried as a whole.
  */
 import { TidemarkError } from '@tidemark/contracts';
 import type { Transaction } from '@tidemark/db';
@@ -36,25 +37,39 @@ export async function writeSlice(
   const slice: WrittenSlice = { written: 0, refused: [], refusals: [] };
   // Deferred constraints would refuse the whole slice at its end.
   await tx.query('set constraints all immediate');
-  for (const range of ranges) await write(range);
+  for (const range of ranges) await write(range, false);
   return slice;
 
-  async function write(range: RecordRange): Promise<void> {
+  /** Returns whether a record was refused. `isKnown`: the range was refused before, so that it is not tried as a whole. */
+  async function write(range: RecordRange, isKnown: boolean): Promise<boolean> {
     signal.throwIfAborted();
+    const [first, last] = range;
+    if (!isKnown || first === last) {
+      const refusal = await attempt(range);
+      if (!refusal) return false;
+      if (first === last) {
+        refuse(slice, first, refusal);
+        return true;
+      }
+    }
+    const middle = Math.floor((first + last) / 2);
+    const isInFirst = await write([first, middle], false);
+    const isInSecond = await write([middle + 1, last], !isInFirst);
+    return isInFirst || isInSecond;
+  }
+
+  /** Returns the reason when the range is refused. */
+  async function attempt(range: RecordRange): Promise<TidemarkError | undefined> {
     const [, outcome] = await Promise.allSettled([tx.query('savepoint records'), tx.query(insert, range)]);
     if (outcome.status === 'fulfilled') {
       slice.written += sizeOf(range);
       await tx.query('release savepoint records');
-      return;
+      return undefined;
     }
     const error = outcome.reason as unknown;
     if (!(error instanceof TidemarkError && REFUSALS.test(error.code))) throw error;
     await tx.query('rollback to savepoint records');
-    const [first, last] = range;
-    if (first === last) return refuse(slice, first, error);
-    const middle = Math.floor((first + last) / 2);
-    await write([first, middle]);
-    await write([middle + 1, last]);
+    return error;
   }
 }
 
