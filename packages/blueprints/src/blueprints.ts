@@ -17,6 +17,12 @@ export const blueprints: readonly Blueprint[] = [
     files: ['schema.sql', 'demo.sql', 'indexes.sql', 'triggers.sql', 'policies.sql', 'publish.sql'],
     large: telematics,
   },
+  {
+    name: 'corpus',
+    title: 'AI platform: threads, messages, agents and their runs, corpora of records',
+    schema: 'corpus',
+    files: ['schema.sql', 'demo.sql', 'indexes.sql', 'triggers.sql', 'policies.sql', 'publish.sql'],
+  },
 ];
 
 /** @throws BLUEPRINT_UNKNOWN */
