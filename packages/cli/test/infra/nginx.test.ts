@@ -127,6 +127,37 @@ t.test('nginx passes on everything that Tidemark answers', async (t) => {
     t.match(heard, /event: snapshot/);
   });
 
+  await t.test(
+    'an operator explains a statement and sets a silence; others and pages of other sites do not',
+    async (t) => {
+      const performance = `${origin}/api/v1/performance`;
+      const post = (path: string, body: unknown, token: string, more = {}) =>
+        fetch(`${performance}${path}`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...more },
+          body: JSON.stringify(body),
+        });
+      const explained = await post('/queries/analyze', { query: 'select 1' }, credentials.ops);
+      t.equal(explained.status, 200);
+      t.match(await explained.json(), { plan: {} });
+      const silence = { rule: 'route.slow', minutes: 5, reason: 'a test' };
+      t.equal((await post('/alerts/silences', silence, credentials.user)).status, 403);
+      const forged = await post('/alerts/test', {}, credentials.ops, {
+        'content-type': 'text/plain',
+        'sec-fetch-site': 'cross-site',
+      });
+      t.equal(forged.status, 403);
+      const created = await post('/alerts/silences', silence, credentials.ops);
+      t.equal(created.status, 201);
+      const { id } = (await created.json()) as { id: string };
+      const ended = await fetch(`${performance}/alerts/silences/${id}`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${credentials.ops}` },
+      });
+      t.equal(ended.status, 204);
+    },
+  );
+
   await t.test('the metrics of an instance are not shown outside', async (t) => {
     t.equal(
       (await fetch(`${origin}/metrics`, { headers: { authorization: `Bearer ${credentials.ops}` } })).status,

@@ -6,6 +6,7 @@ import type { Config } from '../../config.ts';
 import type { Protection } from '../limits/protection.ts';
 import { errors } from './errors.ts';
 import { withoutForwarding } from './forwarded-headers.ts';
+import { writeError } from './proxied-writes.ts';
 import { proxyWebSockets } from './websocket-proxy.ts';
 
 export interface ProxyDependencies {
@@ -21,6 +22,9 @@ const BURST_S = 30;
 /** Connections to metrics. Its answers take milliseconds; a stream holds a connection of its own. */
 const METRICS_CONNECTIONS = 64;
 const UPSTREAM_TIMEOUT_MS = 30_000;
+const READS = ['GET', 'HEAD'];
+/** Metrics checks the role, and whether the route exists. */
+const WITH_WRITES = [...READS, 'POST', 'DELETE'];
 
 export const proxies = fp(
   async (app: BaseApp, { config, limiter, metrics, descriptors, protection }: ProxyDependencies) => {
@@ -41,14 +45,17 @@ export const proxies = fp(
     const proxy = (
       prefix: string,
       upstream: () => string,
-      { endless = false, connections = METRICS_CONNECTIONS } = {},
+      { endless = false, connections = METRICS_CONNECTIONS, methods = READS } = {},
     ) =>
       app.register(httpProxy, {
         upstream: '',
         prefix,
         rewritePrefix: prefix,
-        httpMethods: ['GET', 'HEAD'],
-        proxyPayloads: false,
+        httpMethods: methods,
+        // A body is passed on as it arrives, so a caller without rights is refused before it is read.
+        proxyPayloads: methods !== READS,
+        preHandler: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) =>
+          done(writeError(request)),
         disableRequestLogging: true,
         // The connection to the upstream takes a second descriptor.
         config: { endless, descriptors: true },
@@ -59,9 +66,16 @@ export const proxies = fp(
           // The client repeats a request that got 503; the plugin would repeat it ten times.
           retryDelay: () => null,
           rewriteRequestHeaders: (request: FastifyRequest, headers: Record<string, string>) => {
+            // Nothing behind the gateway takes a cookie for an identity. The client of the proxy refuses `expect`.
+            const {
+              'content-length': length,
+              cookie: _cookie,
+              expect: _expect,
+              ...passed
+            } = withoutForwarding(headers);
             // The body of a GET is not read, so it is not announced either.
-            const { 'content-length': _length, ...passed } = withoutForwarding(headers);
-            return { ...passed, 'x-forwarded-for': limiter.addressOf(request.raw) };
+            const announced = length !== undefined && !READS.includes(request.method) && { 'content-length': length };
+            return { ...passed, ...announced, 'x-forwarded-for': limiter.addressOf(request.raw) };
           },
           onError: (reply: FastifyReply) => reply.send(errors.UPSTREAM_AWAY({ path: prefix })),
         },
@@ -89,7 +103,8 @@ export const proxies = fp(
     if (METRICS_URL) {
       const upstream = () => METRICS_URL;
       await proxy('/api/v1/performance/stream', upstream, { endless: true, connections: config.CONNECTIONS_MAX });
-      for (const prefix of ['/console', '/api/v1/performance', '/api/metrics']) await proxy(prefix, upstream);
+      for (const prefix of ['/console', '/api/metrics']) await proxy(prefix, upstream);
+      await proxy('/api/v1/performance', upstream, { methods: WITH_WRITES });
     }
   },
   { name: 'proxies', encapsulate: true },

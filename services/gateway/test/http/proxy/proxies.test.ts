@@ -11,8 +11,12 @@ const ANSWER_101 = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nU
 /** In place of realtime and metrics: hands each WebSocket to `accept`, and answers each request with what came. */
 const seen: IncomingMessage[] = [];
 let accept: (socket: Socket, request: IncomingMessage) => void = () => {};
-const upstream = createServer((request, response) => {
+/** Bodies that the requests of `seen` had. */
+const bodies: string[] = [];
+const upstream = createServer(async (request, response) => {
   seen.push(request);
+  const body = String(Buffer.concat(await request.toArray()));
+  if (body !== '') bodies.push(body);
   if (request.url?.startsWith('/api/v1/performance/busy')) response.writeHead(503, { 'retry-after': '0' });
   response.end(JSON.stringify(request.headers));
 });
@@ -182,23 +186,67 @@ t.test('a refusal of the upstream is the client’s answer; without an upstream 
   t.ok(Date.now() - began < 10_000);
 });
 
-t.test('requests for the performance API are reads, asked once, with the client’s address', async (t) => {
+t.test('reads of the performance API are asked once, with the client’s address and without its cookies', async (t) => {
   seen.length = 0;
   const busy = await fetch(`${gateway.url}/api/v1/performance/busy`, {
     headers: {
       'x-forwarded-for': '1.1.1.1, 203.0.113.7',
       'x-forwarded-host': 'evil.example',
       authorization: 'Bearer x',
+      cookie: 'session=1',
     },
   });
   t.equal(busy.status, 503);
   t.match(await busy.json(), { 'x-forwarded-for': '203.0.113.7', authorization: 'Bearer x' });
   t.equal(seen.length, 1, 'a 503 is not asked for again and again');
-  t.notOk('x-forwarded-host' in (seen[0]?.headers ?? {}));
-  const write = await fetch(`${gateway.url}/api/v1/performance/health`, { method: 'POST', body: 'x'.repeat(100_000) });
-  t.equal(write.status, 404);
-  t.equal(seen.length, 1, 'and no body is passed on');
+  t.notOk('x-forwarded-host' in (seen[0]?.headers ?? {}) || 'cookie' in (seen[0]?.headers ?? {}));
 });
+
+t.test('writes of the performance API pass with their bodies; other prefixes take none', async (t) => {
+  const write = (path: string, body?: string, headers: Record<string, string> = {}, method = 'POST') =>
+    fetch(`${gateway.url}${path}`, { method, headers, ...(body !== undefined && { body }) });
+  const json = { 'content-type': 'application/json', authorization: 'Bearer x', cookie: 'session=1' };
+  const path = '/api/v1/performance/queries/analyze';
+  seen.length = bodies.length = 0;
+  const body = JSON.stringify({ query: 'x'.repeat(100_000) });
+  const answer = await write(path, body, json);
+  t.equal(answer.status, 200);
+  t.match(await answer.json(), { authorization: 'Bearer x', 'content-length': String(body.length) });
+  t.strictSame(bodies, [body]);
+  t.notOk('cookie' in (seen[0]?.headers ?? {}), 'no cookie acts');
+  t.equal((await write('/api/v1/performance/gc')).status, 200, 'without a body');
+  t.equal((await write('/api/v1/performance/alerts/silences/1', undefined, {}, 'DELETE')).status, 200);
+  t.strictSame(
+    seen.map(({ method }) => method),
+    ['POST', 'POST', 'DELETE'],
+  );
+  seen.length = 0;
+  t.match(await (await write(path, 'x'.repeat(300_000), json)).json(), { code: 'GATEWAY_BODY_LIMIT', status: 413 });
+  t.match(await (await chunked(path)).json(), { code: 'GATEWAY_PROXY_LENGTH', status: 411 });
+  const foreign: Record<string, string>[] = [
+    { 'sec-fetch-site': 'cross-site' },
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+  ];
+  for (const headers of foreign) {
+    const forged = await write('/api/v1/performance/gc', 'a=b', { ...headers, 'content-type': 'text/plain' });
+    t.match(await forged.json(), { code: 'GATEWAY_CROSS_SITE', status: 403 }, JSON.stringify(headers));
+  }
+  for (const closed of ['/console/', '/api/metrics/health']) {
+    t.equal((await write(closed, '{}', json)).status, 404, closed);
+  }
+  t.equal((await write(path, '{}', json, 'PUT')).status, 404);
+  t.equal(seen.length, 0, 'none of these is passed on');
+  t.equal((await write('/api/v1/performance/gc', undefined, { origin: gateway.url })).status, 200, 'of the console');
+});
+
+const chunked = (path: string) =>
+  fetch(`${gateway.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: new Blob(['{}']).stream(),
+    duplex: 'half',
+  } as RequestInit);
 
 t.test('more WebSockets and proxied requests than OPENS_PER_S: 429, for this address alone', async (t) => {
   accept = (socket) => socket.end(`${ANSWER_101}\r\n`);
