@@ -41,8 +41,30 @@ export const PoolStats = Type.Object({
   waitP99Ms: ms,
   /** The connection in use for longest, without pipelines. */
   longest: Type.Optional(
-    Type.Object({ pid: Type.Integer(), heldMs: ms, route: Type.Union([Type.String(), Type.Null()]) }),
+    Type.Object({
+      pid: Type.Integer(),
+      heldMs: ms,
+      route: Type.Union([Type.String(), Type.Null()]),
+      /** Without literals, at most 300 characters. */
+      statement: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      /** Connections in use by the same statement, with this one. */
+      same: Type.Optional(count),
+    }),
   ),
+  /** Connections held for longer than the threshold of leaks (30 s) now, and the oldest of them. */
+  leak: Type.Optional(
+    Type.Object({
+      count,
+      pid: Type.Integer(),
+      heldMs: ms,
+      since: Type.Integer(),
+      route: Type.Union([Type.String(), Type.Null()]),
+      /** The file and line that took it. */
+      place: Type.Union([Type.String({ maxLength: 300 }), Type.Null()]),
+    }),
+  ),
+  /** Statements whose p95 is over 250 ms: they leave the rest of the connections to short ones. */
+  long: Type.Optional(Type.Object({ inUse: count, limit: count, waiting: count })),
 });
 export type PoolStats = Static<typeof PoolStats>;
 

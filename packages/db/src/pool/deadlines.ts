@@ -1,6 +1,7 @@
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
+import { LONG_MS } from '../statements/run-times.ts';
 import type { Lease } from './lease.ts';
 import { LONG_HELD_MS } from './limit.ts';
 import type { PoolMeter } from './meter.ts';
@@ -39,10 +40,15 @@ function overrun(pool: Owner, connection: PooledConnection, leases: Iterable<Lea
   connection.discard(errors.STATEMENT_OVERRUN({ pool: pool.name, ms }));
 }
 
-/** Reports leaks. @returns the count of leases that the pool's limit leaves out */
-export function checkLeases(pool: Owner, leases: Iterable<Lease>, now: number): number {
+/** Reports leaks and long leases. @returns the count of leases that the pool's limit leaves out */
+export function checkLeases(pool: Owner, leases: Iterable<Lease>, now: number, becameLong: () => void): number {
   let uncounted = 0;
   for (const lease of leases) {
+    if (lease.times !== undefined && now - lease.since > LONG_MS) {
+      lease.times.overran(now);
+      if (lease.leaseClass === 'short') becameLong();
+      lease.leaseClass = 'long';
+    }
     lease.check(pool.name, pool.options, pool.meter, pool.observe, now);
     if (lease.shared || now - lease.since > LONG_HELD_MS) uncounted++;
   }

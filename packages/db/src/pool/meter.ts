@@ -6,7 +6,7 @@ const SAMPLES = 5;
 
 type MeterStats = Omit<
   PoolStats,
-  'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes' | 'statisticsBytes'
+  'name' | 'min' | 'max' | 'long' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes' | 'statisticsBytes'
 >;
 
 export class PoolMeter {

@@ -10,13 +10,14 @@ import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
 import { Pipelines, pipelinesOf } from '../pipeline/pipelines.ts';
 import { StatementStatsRegistry } from '../statements/registry.ts';
+import type { LeaseClass, RunTimes } from '../statements/run-times.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
 import type { Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
 import { Admission } from './admission.ts';
 import { connectionStats } from './connection-stats.ts';
 import { checkLeases, closeSpare, endUnanswered } from './deadlines.ts';
 import type { PoolInit } from './init.ts';
-import { Lease, longestLease } from './lease.ts';
+import { Lease, leaks, longestLease } from './lease.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -75,29 +76,37 @@ export class ConnectionPool implements Pool, LeaseSource {
     return value;
   }
 
-  async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
+  async acquire(rest: Rest, options: QueryOptions, times?: RunTimes): Promise<Lease> {
     const began = performance.now();
-    const key = options.client?.key;
-    for (;;) {
-      if (options.client?.isGone) throw errors.CLIENT_GONE();
-      if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
-      const connection = this.#admission.take(rest, key) ?? (await this.#wait(began, options));
-      try {
-        const ready = makeReady(connection, rest, this.options.validateAfterIdleMs);
-        if (ready !== undefined) await ready;
-      } catch (error) {
-        // A connection that has died unnoticed costs another try within the same timeout, not the request.
-        connection.discard(error as Error);
-        this.#admission.left(key);
-        continue;
+    const { client, holder } = options;
+    const key = client?.key;
+    const leaseClass = times?.begin(began) ?? 'short';
+    try {
+      for (;;) {
+        if (client?.isGone) throw errors.CLIENT_GONE();
+        if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
+        const connection =
+          this.#admission.take(rest, key, leaseClass) ?? (await this.#wait(began, options, leaseClass));
+        try {
+          const ready = makeReady(connection, rest, this.options.validateAfterIdleMs);
+          if (ready !== undefined) await ready;
+        } catch (error) {
+          // A connection that has died unnoticed costs another try within the same timeout, not the request.
+          connection.discard(error as Error);
+          this.#admission.left(key, leaseClass);
+          continue;
+        }
+        const now = performance.now();
+        this.meter.acquiredTotal++;
+        this.meter.waits.record(now - began, now);
+        const lease = new Lease(connection, now, { holder, client, times, leaseClass });
+        this.#leases.add(lease);
+        this.meter.addBusy(1);
+        return lease;
       }
-      const now = performance.now();
-      this.meter.acquiredTotal++;
-      this.meter.waits.record(now - began, now);
-      const lease = new Lease(connection, options.holder ?? {}, now, options.client);
-      this.#leases.add(lease);
-      this.meter.addBusy(1);
-      return lease;
+    } catch (error) {
+      times?.left();
+      throw error;
     }
   }
 
@@ -105,12 +114,14 @@ export class ConnectionPool implements Pool, LeaseSource {
     if (!this.#leases.delete(lease)) return;
     const { connection } = lease;
     if (!lease.shared) {
-      const heldMs = performance.now() - lease.since;
+      const now = performance.now();
+      const heldMs = now - lease.since;
+      lease.times?.ended(heldMs, now);
       this.meter.addBusy(-1);
       if (connection.state !== 'gone') this.#admission.ended(heldMs);
       lease.client?.spent?.(heldMs, lease.isFruitless || lease.client.isGone);
     }
-    this.#admission.left(lease.client?.key);
+    this.#admission.left(lease.client?.key, lease.leaseClass);
     if (connection.state === 'gone') return;
     if (lease.resetAfter && !connection.isPooled) {
       resetSession(connection).then(
@@ -170,18 +181,21 @@ export class ConnectionPool implements Pool, LeaseSource {
   }
 
   stats(): PoolStats {
-    const { waiting, limit } = this.#admission;
+    const { waiting, limit, long } = this.#admission;
+    const now = performance.now();
     return {
       ...connectionStats(this.#connections, this.pipelines.idleConnections),
       name: this.name,
       min: this.options.min,
       max: this.options.max,
       limit,
+      long,
       waiting,
       waitingLimit: this.options.waitingLimit,
       statisticsBytes: this.statements.bytes,
       ...this.meter.stats(this.options.max),
-      ...longestLease(this.#leases, performance.now()),
+      ...longestLease(this.#leases, now),
+      ...leaks(this.#leases, now),
     };
   }
 
@@ -204,10 +218,10 @@ export class ConnectionPool implements Pool, LeaseSource {
     await this.#connections.close(deadlineMs, closed);
   }
 
-  #wait(began: number, { client, acquireTimeoutMs }: QueryOptions): Promise<PooledConnection> {
+  #wait(began: number, { client, acquireTimeoutMs }: QueryOptions, leaseClass: LeaseClass): Promise<PooledConnection> {
     const { name, options } = this;
     const key = client?.key;
-    if (this.#admission.refuses(key, this.#connections.isAway)) {
+    if (this.#admission.refuses(key, this.#connections.isAway, leaseClass)) {
       const { waiting } = this.#admission;
       this.meter.refusedTotal++;
       this.observe({ type: 'db.refused', pool: name, waiting });
@@ -222,7 +236,8 @@ export class ConnectionPool implements Pool, LeaseSource {
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     };
     const ms = Math.max(1, began + (acquireTimeoutMs ?? options.acquireTimeoutMs) - performance.now());
-    const connection = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
+    const wait = { key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() };
+    const connection = this.#admission.wait(wait, leaseClass);
     this.#connections.grow();
     return connection;
   }
@@ -237,7 +252,10 @@ export class ConnectionPool implements Pool, LeaseSource {
     const now = performance.now();
     this.meter.sample();
     endUnanswered(this, this.#connections, this.#leases, now);
-    this.#admission.sweep(now, checkLeases(this, this.#leases, now));
+    this.#admission.sweep(
+      now,
+      checkLeases(this, this.#leases, now, () => this.#admission.becameLong()),
+    );
     this.pipelines.sweep(now);
     closeSpare(this.#admission.idle, this.#connections.size, this.options, now);
     this.#connections.grow();

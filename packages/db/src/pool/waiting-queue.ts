@@ -1,20 +1,16 @@
 /**
- * Requests that wait for a connection. A free one goes to the identity that holds the fewest, then to the one whose
- * first request is oldest. One connection in eight goes to the oldest request of all that may have it: the n-th
- * request in the order of arrival is served after at most 8 n connections. Half of the places are open to all; beyond
- * that an identity may have its share of them.
+ * Requests of one class (statements/run-times.ts) that wait for a connection, in a line for each identity. Half of the places are
+ * open to all; beyond that an identity may have its share of them.
  */
-
 import type { PooledConnection } from '../connection/connection.ts';
 import type { Client } from '../types.ts';
 import { PieController, ServiceRate } from './pie-controller.ts';
 
-const BY_AGE_EVERY = 8;
 const SHARE = 0.05;
 
-interface Waiter {
-  key: string | undefined;
-  since: number;
+export interface Waiter {
+  readonly key: string | undefined;
+  readonly since: number;
   resolve: (connection: PooledConnection) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
@@ -29,11 +25,6 @@ export interface Wait {
   gone?: () => Error;
 }
 
-export interface Connections {
-  readonly held: (key: string | undefined) => number;
-  readonly mayTake: (key: string | undefined) => boolean;
-}
-
 export class WaitingQueue {
   readonly limit: number;
   readonly #share: number;
@@ -42,7 +33,6 @@ export class WaitingQueue {
   readonly #rate = new ServiceRate();
   readonly #control: PieController | undefined;
   #size = 0;
-  #served = 0;
 
   constructor(limit: number, targetMs = 0) {
     this.limit = limit;
@@ -63,7 +53,7 @@ export class WaitingQueue {
   refuses(key: string | undefined): boolean {
     if (this.#control === undefined) return false;
     const now = performance.now();
-    const oldest = this.#oldest(() => true);
+    const oldest = this.oldest(() => true);
     const oldestMs = oldest === undefined ? 0 : now - oldest.since;
     this.#control.update(this.#rate.delayMs(this.#size, oldestMs), now);
     // A few requests that wait for slow statements are no overload (RFC 8033 §4.1 lets short queues pass, too).
@@ -97,17 +87,10 @@ export class WaitingQueue {
     });
   }
 
-  /** Removes and returns the request to be served next, if one may have a connection. The caller must resolve it at once. */
-  next(
-    connections: Connections,
-  ): { key: string | undefined; resolve: (connection: PooledConnection) => void } | undefined {
-    const byAge = (this.#served + 1) % BY_AGE_EVERY === 0;
-    const waiter = byAge ? this.#oldest(connections.mayTake) : this.#fewest(connections);
-    if (waiter === undefined) return undefined;
-    this.#served++;
+  /** Removes the request, which the caller must resolve at once. */
+  serve(waiter: Waiter): void {
     this.#remove(waiter);
     if (this.#control !== undefined) this.#rate.flushed(this.#size, performance.now());
-    return waiter;
   }
 
   rejectAll(error: () => Error): void {
@@ -118,24 +101,25 @@ export class WaitingQueue {
     }
   }
 
-  #fewest(connections: Connections): Waiter | undefined {
+  /** Returns the first request of the identity that holds the fewest connections. */
+  fewest(held: (key: string | undefined) => number, mayTake: (key: string | undefined) => boolean): Waiter | undefined {
     let best: Waiter | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [key, line] of this.#lines) {
-      const held = connections.held(key);
-      if (held > least || !connections.mayTake(key)) continue;
+      const count = held(key);
+      if (count > least || !mayTake(key)) continue;
       const first = firstOf(line);
-      if (held < least || first.since < (best as Waiter).since) best = first;
-      least = held;
+      if (count < least || first.since < (best as Waiter).since) best = first;
+      least = count;
     }
     return best;
   }
 
-  #oldest(isMeant: (key: string | undefined) => boolean): Waiter | undefined {
+  oldest(mayTake: (key: string | undefined) => boolean): Waiter | undefined {
     let oldest: Waiter | undefined;
     for (const [key, line] of this.#lines) {
       const first = firstOf(line);
-      if ((oldest === undefined || first.since < oldest.since) && isMeant(key)) oldest = first;
+      if ((oldest === undefined || first.since < oldest.since) && mayTake(key)) oldest = first;
     }
     return oldest;
   }

@@ -1,6 +1,7 @@
 /** The statistics of one pool's statements, by text. They are bounded in bytes: the least recently run are dropped. */
 import { LRUCache } from 'lru-cache';
 import { StatementLog } from './log.ts';
+import { RunTimes } from './run-times.ts';
 import { StatementStats, type StatsContext } from './stats.ts';
 
 /** About 800 statements of ordinary length. */
@@ -9,6 +10,9 @@ const MAX_BYTES = 16 * 1024 ** 2;
 const STATISTICS_BYTES = 20 * 1024;
 /** Longer texts with the same beginning share their statistics, and are not pipelined. */
 const MAX_TEXT_LENGTH = 16_384;
+
+/** Routes whose transactions are measured; a service has fewer. */
+const MAX_ROUTES = 200;
 
 export class StatementStatsRegistry implements StatsContext {
   readonly pool: string;
@@ -22,6 +26,8 @@ export class StatementStatsRegistry implements StatsContext {
       if (reason === 'evict') this.evictedTotal++;
     },
   });
+
+  readonly #byRoute = new LRUCache<string, RunTimes>({ max: MAX_ROUTES });
 
   constructor(pool: string, log: StatementLog = new StatementLog(0, () => undefined)) {
     this.pool = pool;
@@ -38,6 +44,16 @@ export class StatementStatsRegistry implements StatsContext {
 
   all(): Iterable<StatementStats> {
     return this.#byText.values();
+  }
+
+  /** The times of transactions whose statements are not known before they begin. */
+  timesOf(route = 'none'): RunTimes {
+    let times = this.#byRoute.get(route);
+    if (times === undefined) {
+      times = new RunTimes();
+      this.#byRoute.set(route, times);
+    }
+    return times;
   }
 
   of(given: string): StatementStats {

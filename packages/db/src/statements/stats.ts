@@ -1,5 +1,6 @@
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementLog, StatementRun } from './log.ts';
+import { RunTimes } from './run-times.ts';
 import { SlidingSketch } from './sketch.ts';
 
 /** Fewer runs allow no verdict. */
@@ -46,6 +47,7 @@ export class StatementStats {
   /** Characters of results: counted in all rows of short results, estimated from the first row of long ones. */
   bytesTotal = 0;
   totalMs = 0;
+  readonly times: RunTimes = new RunTimes();
   readonly waits = new SlidingSketch();
   /** Times on an exclusive connection. Under load they include what the server's other statements take. */
   readonly alone = new SlidingSketch();

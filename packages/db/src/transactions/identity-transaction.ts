@@ -98,7 +98,12 @@ async function acquireFor(
   const { client } = options;
   client?.expects?.(statements.reduce((sum, { text }) => sum + pool.statements.of(text).meanMs, 0));
   try {
-    return await pool.acquire('none', options);
+    const [only] = statements;
+    const times =
+      only !== undefined && statements.length === 1
+        ? pool.statements.of(only.text).times
+        : pool.statements.timesOf(options.holder?.route);
+    return await pool.acquire('none', options, times);
   } catch (error) {
     client?.spent?.(0, false);
     throw error;

@@ -24,7 +24,7 @@ export async function runQuery<R extends Row>(
   const encoded = encodeStatement(statement);
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   const began = performance.now();
-  const lease = await pool.acquire('own', options);
+  const lease = await pool.acquire('own', options, pool.statements.of(statement.text).times);
   lease.connection.answer.key = undefined;
   const { client } = options;
   const watch = client && new StatementWatch(lease.connection, { client, withinMs: 0, mayCancel: () => true });
@@ -61,7 +61,9 @@ export async function runTransaction<T>(
 ): Promise<TransactionOutcome<T>> {
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
   const began = performance.now();
-  const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options).catch((error: unknown) => {
+  const rest = options.identity === undefined ? 'own' : 'none';
+  const times = pool.statements.timesOf(options.holder?.route);
+  const lease = await pool.acquire(rest, options, times).catch((error: unknown) => {
     options.timing?.(pool.name, performance.now() - began, 0, true);
     throw error;
   });
