@@ -13,12 +13,15 @@ import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
+import { actionsRoute } from './routes/actions.ts';
+import { adviceRoute } from './routes/advice.ts';
 import { alertsRoute } from './routes/alerts.ts';
 import { analyzeRoute } from './routes/analyze.ts';
 import { capacityRoute } from './routes/capacity.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
 import { databaseRoute } from './routes/database.ts';
+import { digestRoute } from './routes/digest.ts';
 import { eventsRoute } from './routes/events.ts';
 import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
@@ -49,6 +52,7 @@ export interface AppDependencies extends RouteContext {
 const PERFORMANCE_ROUTES = [
   healthRoute,
   findingsRoute,
+  actionsRoute,
   alertsRoute,
   eventsRoute,
   requestsRoute,
@@ -56,8 +60,10 @@ const PERFORMANCE_ROUTES = [
   replicaLagRoute,
   locksRoute,
   databaseRoute,
+  adviceRoute,
   queriesRoute,
   analyzeRoute,
+  digestRoute,
   statementsRoute,
   workersRoute,
   memoryRoute,

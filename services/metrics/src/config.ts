@@ -62,6 +62,17 @@ export const configSchema = Type.Object({
     default: '',
     description: 'a JSON file with limits of the health rules (REFERENCE.md) that differ from their defaults',
   }),
+  METRICS_ACTIONS: Type.String({
+    default: 'off',
+    pattern: '^(on|off)$',
+    description:
+      'on: operators with the role ops may carry out the remedies of findings, with the rights of that role in the database; each is recorded',
+  }),
+  METRICS_CERTIFICATE_URLS: Type.String({
+    default: '',
+    description:
+      'addresses whose certificates are looked at each hour, separated by commas: https://, tls:// or postgres://, with host and port',
+  }),
   METRICS_REPLICA_LAG_ALERT_MS: Type.Integer({
     default: 5_000,
     minimum: 100,

@@ -1,7 +1,9 @@
 import type { VerifyTokenFrom } from '@tidemark/service';
+import type { Actions } from './actions/actions.ts';
 import type { Alerts } from './alerts/alerts.ts';
 import type { Analyzer } from './analyze/analyzer.ts';
 import type { Collectors } from './collectors/collectors.ts';
+import type { PostgresConnection } from './collectors/postgres-connection.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
 import type { InspectBus } from './instances/ask.ts';
@@ -14,12 +16,15 @@ export interface RouteContext {
   readonly monitor: Monitor;
   readonly history: History;
   readonly collectors: Pick<Collectors, 'values' | 'states'>;
+  readonly postgres: Pick<PostgresConnection, 'admin' | 'replicas'>;
   readonly broadcaster: Broadcaster;
   readonly bus: InspectBus;
   readonly alerts: Alerts;
   readonly timeline: Timeline;
   /** Undefined: METRICS_ANALYZE_URL is not set. */
   readonly analyzer: Analyzer | undefined;
+  /** Undefined: METRICS_ACTIONS is off. */
+  readonly actions: Actions | undefined;
   /** Verifies the token in the body of queries/analyze. */
   readonly verifyToken: VerifyTokenFrom;
 }

@@ -118,6 +118,37 @@ export const errors = defineErrors('METRICS', {
       `the statement has ${p.wanted.length} parameters (${p.wanted.join(', ')}), and "params" has ${p.given}`,
     hint: 'Send each value as text, or null.',
   }),
+  ACTIONS_OFF: row({
+    status: 403,
+    message: 'this service carries out no remedies: METRICS_ACTIONS is off',
+    hint: 'Run the SQL of the finding in psql, or set METRICS_ACTIONS=on.',
+  }),
+  ACTION_ROLE: row<{ role: string }>({
+    status: 403,
+    message: (p) => `the role "${p.role}" may not carry out remedies`,
+    hint: 'Use a token whose role claim is ops.',
+  }),
+  ACTION_TOKEN: row({
+    status: 409,
+    message: 'the token confirms no remedy of a finding that lasts',
+    hint: 'Tokens are valid for two minutes, and while their finding lasts: GET /api/v1/performance/findings has the present ones.',
+  }),
+  ACTION_FAILED: row<{ state: string; reason: string }>({
+    status: 409,
+    message: (p) => `Postgres has refused or cancelled the remedy: ${p.reason} (${p.state})`,
+    hint: 'For 42501, grant the role ops the right, such as: grant pg_signal_backend, pg_read_all_stats to ops with inherit true (before Postgres 16 without it, and alter role ops inherit). Else run the SQL in psql.',
+  }),
+  ACTION_NOT_STORED: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `nothing was done, because it could not be recorded: ${p.reason}`,
+    hint: 'Run the SQL of the finding in psql, or try again once tidemark.actions can be written.',
+    retryAfter: 5,
+  }),
+  CERTIFICATE_URL: row<{ url: string }>({
+    status: 500,
+    message: (p) => `METRICS_CERTIFICATE_URLS has "${p.url}", which is no address of a certificate`,
+    hint: 'Write https://host:port, tls://host:port or postgres://host:port, separated by commas, without a user and password.',
+  }),
   THRESHOLDS: row<{ path: string; reason: string }>({
     status: 500,
     message: (p) => `METRICS_THRESHOLDS_FILE=${p.path} cannot be used: ${p.reason}`,

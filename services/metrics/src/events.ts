@@ -3,6 +3,15 @@ import type { SharedEvent } from '@tidemark/service';
 
 type Status = 'ok' | 'degraded' | 'down';
 
+interface ActionEvent {
+  rule: string;
+  key: string;
+  sql: string;
+  by: string;
+  outcome: string;
+  detail: string | null;
+}
+
 export type MetricsEvent =
   | { type: 'metrics.status_changed'; from: Status; to: Status; problems: string[] }
   | { type: 'metrics.instance_seen'; source: string }
@@ -17,6 +26,8 @@ export type MetricsEvent =
   | { type: 'metrics.alerts_delivered'; receiver: string; alerts: number }
   | { type: 'metrics.alerts_undelivered'; receiver: string; host: string; alerts: number; error: Error }
   | { type: 'metrics.alerts_not_stored'; error: Error }
+  | ({ type: 'metrics.action' } & ActionEvent)
+  | { type: 'metrics.action_not_stored'; error: Error }
   | { type: 'metrics.heartbeat_failed'; host: string; error: Error }
   | { type: 'metrics.stream_opened'; clients: number }
   | { type: 'metrics.stream_closed'; clients: number; reason: 'left' | 'slow' | 'expired' | 'shutdown' };
@@ -37,6 +48,8 @@ export const eventLevels: Readonly<Record<MetricsEvent['type'], 'debug' | 'info'
   'metrics.alerts_delivered': 'info',
   'metrics.alerts_undelivered': 'warn',
   'metrics.alerts_not_stored': 'warn',
+  'metrics.action': 'warn',
+  'metrics.action_not_stored': 'warn',
   'metrics.heartbeat_failed': 'warn',
   'metrics.stream_opened': 'debug',
   'metrics.stream_closed': 'debug',

@@ -1,4 +1,5 @@
 import { connectBus } from '@tidemark/bus';
+import { openPool } from '@tidemark/db';
 import {
   busOptions,
   commaSeparated,
@@ -23,6 +24,7 @@ import {
 import { checkAlertUrls } from './alerts/start-alerts.ts';
 import { createAnalyzer } from './analyze/analyzer.ts';
 import { buildApp } from './app.ts';
+import { checkCertificateUrls } from './collectors/certificates.ts';
 import { connectPostgres, type PostgresConnection } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
 import { errors } from './errors.ts';
@@ -37,12 +39,15 @@ const PROBE_CONNECTIONS = 64;
 const ADMIN_POOL = { min: 2, max: 2, waitingLimit: 32, lifetimeMs: Number.MAX_SAFE_INTEGER };
 /** A statistic that waits for a lock would be late, and others would queue behind its lock. */
 const SESSION_SETTINGS = { lock_timeout: '100ms' };
+/** One remedy at a time, with the rights of ops. */
+const ACTION_POOL = { min: 0, max: 1, waitingLimit: 4 };
 /** openDatabase makes these pools, too; this service runs no statements on them. */
 const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env);
   checkAlertUrls(config);
+  checkCertificateUrls(commaSeparated(config.METRICS_CERTIFICATE_URLS));
   const instance = instanceName('metrics', config.INSTANCE);
   const logger = createLogger({ service: 'metrics', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('metrics');
@@ -63,9 +68,20 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   let postgres: PostgresConnection | undefined;
   const { METRICS_ANALYZE_URL: analyzeUrl } = config;
   const analyzer = analyzeUrl === '' ? undefined : createAnalyzer(analyzeUrl, `tidemark/${instance}`);
+  const actionPool =
+    config.METRICS_ACTIONS === 'off'
+      ? undefined
+      : openPool({
+          url: config.DATABASE_URL,
+          name: 'actions',
+          applicationName: `tidemark/${instance}`,
+          settings: { ...SESSION_SETTINGS, role: 'ops' },
+          options: ACTION_POOL,
+          observe,
+        });
   let running: RunningMonitor | undefined;
   const disconnect = async () => {
-    await Promise.all([postgres?.close(), analyzer?.close()]);
+    await Promise.all([postgres?.close(), analyzer?.close(), actionPool?.close()]);
     await bus.close();
   };
   try {
@@ -79,19 +95,31 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       },
       commaSeparated(config.DATABASE_REPLICA_URLS),
     );
-    running = startMonitor({ config, bus, instance, postgres, broadcaster, observe });
-    const { monitor, registry, history, collectors, alerts, timeline } = running;
+    running = startMonitor({ config, bus, instance, postgres, actionPool, broadcaster, observe });
+    const { monitor, registry, history, collectors, alerts, actions, timeline } = running;
     registerMetrics(metrics, { registry, history, broadcaster, alerts, timeline });
     registerTelemetryGauges(metrics, monitor.health);
     const descriptors = openDescriptors({
-      own: ADMIN_POOL.max + 3 * UNUSED_POOL.max,
+      own: ADMIN_POOL.max + 3 * UNUSED_POOL.max + ACTION_POOL.max,
       wanted: config.METRICS_STREAM_CLIENTS_MAX + PROBE_CONNECTIONS,
       metrics,
       observe,
     });
     const verifyToken = limiter.limitBadTokens(verifier);
-    const context = { config, monitor, history, collectors, broadcaster, bus, alerts, timeline, analyzer, verifyToken };
-    const app = buildApp({ ...context, logger, health, metrics, limiter, descriptors, observe });
+    const parts = { monitor, history, collectors, broadcaster, alerts, actions, timeline, analyzer };
+    const app = buildApp({
+      ...parts,
+      config,
+      bus,
+      postgres,
+      verifyToken,
+      logger,
+      health,
+      metrics,
+      limiter,
+      descriptors,
+      observe,
+    });
     // There is no check of Postgres: to report that Postgres is down, the service must stay ready.
     health.add('nats', () => bus.problem());
     health.add('tokens', () => verifier.problem());

@@ -15,6 +15,7 @@ import {
 } from '@tidemark/db';
 import { Semaphore } from '@tidemark/service';
 import { errors } from '../errors.ts';
+import { proveIndexes } from './hypothetical-index.ts';
 import { type PlanFinding, planFindings } from './plan-findings.ts';
 import { nodesOf, type PlanNode, planTree, type RawNode, relationOf } from './plan-tree.ts';
 import { refuseInto, refuseVolatile, refuseWrites } from './statement-guard.ts';
@@ -163,9 +164,24 @@ async function analyzeIn(tx: Transaction, request: AnalyzeRequest): Promise<Anal
     planMs: explained['Planning Time'] ?? null,
     ms: explained['Execution Time'] ?? null,
     plan: planTree(explained.Plan, withheld === null, redactStatement),
-    findings: withheld === null ? planFindings(explained.Plan, facts) : [],
+    findings: withheld === null ? await provedFindings(tx, planFindings(explained.Plan, facts), text, unbound) : [],
     withheld,
   };
+}
+
+/** A plan is kept with its prepared statement, so the statement is prepared anew for each hypothetical index. */
+async function provedFindings(tx: Transaction, findings: PlanFinding[], text: string, before: Explained) {
+  return proveIndexes(tx, findings, before.Plan['Total Cost'], async () => {
+    await tx.query(`deallocate ${NAME}`);
+    await tx.query(`prepare ${NAME} as ${text}`);
+    const [prepared] = await tx.query<{ types: string | string[] }>(TYPES, [NAME]);
+    const explained = await explain(
+      tx,
+      typesOf(prepared?.types).map(() => 'null'),
+      false,
+    );
+    return explained.Plan['Total Cost'];
+  });
 }
 
 interface Explained {

@@ -7,6 +7,12 @@ export const PlanFinding = Type.Object({
   relation: Type.Union([Type.String(), Type.Null()]),
   message: Type.String(),
   do: Type.Array(Type.Object({ sql: Type.String(), effect: Type.String(), risk: Type.String() })),
+  cost: Type.Optional(
+    Type.Object(
+      { before: Type.Number(), after: Type.Union([Type.Number(), Type.Null()]) },
+      { description: 'of the statement, without and with the proposed index; after is null without hypopg: unproved' },
+    ),
+  ),
 });
 export type PlanFinding = Static<typeof PlanFinding>;
 

@@ -1,8 +1,11 @@
 import type { Bus } from '@tidemark/bus';
 import { Semaphore } from '@tidemark/service';
 import type { MetricsEvent } from '../events.ts';
+import { certificates } from './certificates.ts';
 import { type Collector, type CollectorState, startCollector } from './collector.ts';
 import { definitions } from './definitions.ts';
+import { droppedIndexes } from './dropped-indexes.ts';
+import { jobProblems } from './job-problems.ts';
 import { finishedJobs, jobs } from './jobs.ts';
 import { nats } from './nats.ts';
 import { activity } from './postgres-activity.ts';
@@ -15,18 +18,34 @@ import { statements } from './statements/collector.ts';
 
 type ValueOf<C> = C extends Collector<infer T> ? T : never;
 
-export function startCollectors(postgres: PostgresConnection, bus: Bus, observe: (event: MetricsEvent) => void) {
+export interface CollectorInputs {
+  postgres: PostgresConnection;
+  bus: Bus;
+  /** Addresses whose certificates are looked at. */
+  certificateUrls: readonly string[];
+  observe: (event: MetricsEvent) => void;
+}
+
+export function startCollectors({ postgres, bus, certificateUrls, observe }: CollectorInputs) {
   // Collectors that may take seconds share one of the two connections, so that those of each second have the other.
   const slow = new Semaphore(1);
+  const indexCollector = startCollector(indexes(postgres), observe, slow);
   const collectors = {
     activity: startCollector(activity(postgres), observe),
     replication: startCollector(replication(postgres), observe),
     size: startCollector(size(postgres), observe, slow),
     tables: startCollector(tables(postgres), observe, slow),
-    indexes: startCollector(indexes(postgres), observe, slow),
+    indexes: indexCollector,
+    droppedIndexes: startCollector(
+      droppedIndexes(postgres, () => indexCollector.value()),
+      observe,
+      slow,
+    ),
     statements: startCollector(statements(postgres, observe, postgres.replicas), observe, slow),
     nats: startCollector(nats(bus), observe),
     jobs: startCollector(jobs(postgres), observe),
+    jobProblems: startCollector(jobProblems(postgres), observe, slow),
+    certificates: startCollector(certificates(certificateUrls), observe),
     finishedJobs: startCollector(finishedJobs(postgres), observe, slow),
     definitions: startCollector(definitions(postgres), observe, slow),
   };

@@ -92,10 +92,24 @@ export const CAUSES: readonly Cause[] = [
   },
   { rule: 'slot.unread', explains: ['slot.retains'], when: (cause, { subject }) => cause.subject === subject },
   { rule: 'replica.lag', explains: ['replica.unhealthy', 'slot.retains'] },
+  {
+    // It names the table, as the names of routes do.
+    rule: 'index.dropped',
+    explains: [...all('pool'), ...all('requests'), ...all('route'), 'statement.slower', 'statement.long'],
+    when: ({ subject }, { rule, subject: of }) =>
+      !rule.startsWith('route.') || of.includes(`(${subject.slice(subject.indexOf('.') + 1)})`),
+  },
   { rule: 'pool.leaks', explains: [...all('pool'), ...all('requests'), ...all('route')], when: sameInstance },
   { rule: 'relay.none', explains: all('live') },
   { rule: 'relay.lag', explains: all('live') },
+  { rule: 'relay.stalled', explains: ['relay.lag', 'slot.retains', ...all('live')] },
   { rule: 'requests.errors', explains: ['requests.failing'], when: sameInstance },
+  {
+    // It names the statement.
+    rule: 'pool.long_statements',
+    explains: ['pool.slow', 'pool.refuses', 'pool.exhausted', 'statement.slower', ...all('requests'), ...all('route')],
+    when: sameInstance,
+  },
   { rule: 'pool.exhausted', explains: ['pool.slow', ...all('requests'), ...all('route')], when: sameInstance },
   { rule: 'pool.refuses', explains: [...all('requests'), 'pool.slow', ...all('route')], when: sameInstance },
   {
@@ -108,8 +122,12 @@ export const CAUSES: readonly Cause[] = [
     explains: [...all('pool'), ...all('requests'), ...all('route'), ...all('live')],
     when: ({ subject }, { affects = [] }) => affects.includes(subject),
   },
-  // It names the route.
-  { rule: 'route.fails', explains: ['requests.errors'], when: sameInstance },
+  // It names the statement.
+  { rule: 'statement.slower', explains: ['route.slow'], when: sameInstance },
+  // Both name the route.
+  { rule: 'route.fails', explains: ['requests.errors', 'requests.failing'], when: sameInstance },
+  { rule: 'route.sqlstate', explains: ['requests.errors', 'requests.failing'], when: sameInstance },
+  { rule: 'jobs.waiting', explains: ['jobs.overdue'] },
 ];
 
 /** Returns the key of the root of each finding: its own key where nothing explains it. */

@@ -2,12 +2,19 @@ import type { Activity } from '../collectors/postgres-activity.ts';
 import { rounded } from '../history/history.ts';
 import type { HealthAnswer } from './answer.ts';
 import { type DatedFinding, type Finding, statusOf } from './finding.ts';
-import { problemsOf } from './problems.ts';
+import { type Context, problemsOf } from './problems.ts';
+import { ruledOut } from './ruled-out.ts';
+import { certificateRules } from './rules/certificates.ts';
 import { deliveryRules } from './rules/deliveries.ts';
 import { heapRules } from './rules/heap.ts';
+import { indexRules } from './rules/indexes.ts';
 import { instanceRules } from './rules/instances.ts';
+import { jobRules } from './rules/jobs.ts';
+import { poolRules } from './rules/pools.ts';
+import { relayRules } from './rules/relay.ts';
 import { replicationRules } from './rules/replication.ts';
 import { sessionRules } from './rules/sessions.ts';
+import { slowStatementRules } from './rules/statements.ts';
 import { storeRules } from './rules/stores.ts';
 import { trafficRules } from './rules/traffic.ts';
 import { userRules } from './rules/users.ts';
@@ -23,6 +30,12 @@ export function findingsOf(state: SystemState): Finding[] {
     ...instanceRules(state),
     ...heapRules(state),
     ...trafficRules(state),
+    ...poolRules(state),
+    ...relayRules(state),
+    ...jobRules(state),
+    ...slowStatementRules(state),
+    ...indexRules(state),
+    ...certificateRules(state),
     ...userRules(state),
     ...deliveryRules(state),
   ];
@@ -32,15 +45,21 @@ export function composeHealth(
   state: SystemState,
   findings: readonly DatedFinding[],
   samples: ReadonlyMap<string, number>,
+  context: Omit<Context, 'ruledOut'>,
 ): HealthAnswer {
   const { activity, jobs, finishedJobs } = state.collected;
-  const problems = problemsOf(findings);
+  const unknown = unknownRules(state.collectors);
+  const found = new Set(findings.map(({ rule }) => rule));
+  const problems = problemsOf(findings, {
+    ...context,
+    ruledOut: (finding) => ruledOut(finding, found, unknown, state),
+  });
   return {
     status: statusOf(findings),
     at: state.now,
     problems: problems.filter(({ root }) => root === null).map(({ message }) => message),
     findings: problems,
-    unknown: unknownRules(state.collectors),
+    unknown,
     postgres: postgresOf(state, findings),
     nats: natsOf(state, findings),
     jobs: {

@@ -8,6 +8,8 @@ export interface Remedy {
   sql: string;
   effect: string;
   risk: string;
+  /** It must run on another server than the primary, so it is no action of this service. */
+  elsewhere?: boolean;
 }
 
 export interface Finding {

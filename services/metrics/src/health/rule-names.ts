@@ -18,14 +18,17 @@ export const RULES = {
   'slot.lost': 'a replication slot has lost WAL that it needed',
   'slot.retains': 'a replication slot retains METRICS_SLOT_ALERT_BYTES, or most of what it may retain',
   'slot.unread': 'nobody reads a logical replication slot',
-  'pool.leaks': 'connections of a pool are held for too long',
+  'pool.leaks': 'a connection of a pool is held for 30 s (10 min for exports)',
   'pool.refuses': 'a pool refuses requests',
+  'pool.long_statements':
+    'statements with a p95 over 250 ms have all connections of a pool that they may have, and more of them wait',
   'pool.exhausted': 'a pool is fully used and requests wait',
   'pool.slow': 'requests wait long for a connection, p99, for 10 s',
   'heap.full': 'an instance keeps most of its heap in use for 60 s',
   'heap.leak': 'what an instance keeps in its heap grows for 60 s',
   'requests.errors': '5 % of the responses of an instance have status 5xx',
-  'requests.failing': 'over 5 minutes 0.1 % of the responses of an instance, and 20 of them, have status 5xx',
+  'requests.failing':
+    'over 5 minutes and over an hour 0.1 % of the responses of an instance, and 20 of them, have status 5xx',
   'route.slow':
     'p99 of a route and table over 10 s is over 250 ms and three times that of its last hour; without an hour, over 2 s',
   'route.fails': '1 % of the responses of a route and table in 10 s, and at least 3, have status 5xx',
@@ -36,8 +39,16 @@ export const RULES = {
   'live.resyncs': 'an instance tells more than 5 subscriptions a second to resync',
   'relay.none': 'no relay is active',
   'relay.lag': 'the relay is 64 MiB of WAL behind',
+  'relay.stalled': 'the relay has confirmed nothing for 30 s while the WAL grows',
+  'statement.slower':
+    'over a minute more than 1 % of the runs of a statement of ours are slow, and three times as many as in its hour',
+  'index.dropped': 'an index that was scanned is dropped, and its table is read sequentially since then',
   'stream.full': 'a stream is 90 % full and messages wait',
   'jobs.chunks_fail': 'chunks of jobs fail',
+  'jobs.waiting': 'for 60 s a chunk has waited for longer than its priority allows, and all workers are busy',
+  'jobs.overdue': 'a job has not ended by its deadline',
+  'jobs.dead_letters': 'items of jobs used all their attempts',
+  'certificate.ends': 'a certificate ends within 14 days, or cannot be verified',
   'alerts.undelivered': 'a receiver of alerts, or the address of the heartbeat, does not accept requests',
 } as const;
 

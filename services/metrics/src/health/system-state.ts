@@ -3,6 +3,7 @@ import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
 import type { History } from '../history/history.ts';
 import type { Instance } from '../instances/registry.ts';
+import type { SlowStatement } from '../traffic/statement-history.ts';
 import type { RouteTraffic } from '../traffic/traffic-history.ts';
 import type { Thresholds } from './thresholds.ts';
 
@@ -23,6 +24,10 @@ export interface SystemState {
   limits: Limits;
   /** Requests by route and table. */
   traffic?: readonly RouteTraffic[];
+  /** Statements by how often they were slow in the last minute and hour. */
+  statements?: readonly SlowStatement[];
+  /** Relays whose confirmed position stands still while the WAL grows: since when, by instance. */
+  stalledRelays?: ReadonlyMap<string, number>;
   /** Absent where nobody is notified. */
   deliveries?: DeliveryHealth;
   thresholds: Thresholds;

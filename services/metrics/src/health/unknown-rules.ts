@@ -9,12 +9,16 @@ export interface UnknownRule {
 
 /** By the collector whose figures the rules of the parts (the names before the dot) or of these names look at. */
 const NEEDS: Readonly<Record<string, readonly string[]>> = {
-  'postgres activity': ['lock', 'transaction', 'statement', 'postgres.connections'],
+  'postgres activity': ['lock', 'transaction', 'statement.long', 'postgres.connections'],
   'postgres replication': ['replica.lag', 'replica.paused', 'replica.disconnected', 'slot'],
+  'job problems': ['jobs.waiting', 'jobs.overdue', 'jobs.dead_letters'],
+  'dropped indexes': ['index'],
+  certificates: ['certificate'],
   // Telemetry comes over NATS.
   nats: [
     ...['stream', 'instance', 'service', 'heap', 'pool', 'requests', 'route', 'live', 'relay', 'jobs'],
     'replica.unhealthy',
+    'statement.slower',
   ],
 };
 

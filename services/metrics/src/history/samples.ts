@@ -15,6 +15,7 @@ export const SERIES = {
   'reads.primary': '1/s',
   'reads.cache': '1/s',
   'pool.utilisation': '0..1, busy / max',
+  'pool.acquired': '1/s; connections handed out',
   'pool.waiting': 'requests',
   'pool.wait_p99': 'ms',
   'replica.lag': 'ms, as measured by the gateways',
@@ -74,6 +75,7 @@ function sampleInstance({ key, telemetry, rates }: Instance, add: Add): void {
   add('reads.cache', key, rates?.reads?.cache);
   for (const pool of pools ?? []) {
     add('pool.utilisation', `${key}/${pool.name}`, pool.utilisation);
+    add('pool.acquired', `${key}/${pool.name}`, rates?.acquired?.[pool.name]);
     add('pool.waiting', `${key}/${pool.name}`, pool.waiting);
     add('pool.wait_p99', `${key}/${pool.name}`, pool.waitP99Ms);
   }

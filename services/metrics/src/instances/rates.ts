@@ -1,13 +1,13 @@
 import type { Telemetry } from '@tidemark/contracts';
 
-/** Differences between two telemetries of one process, per second. `refused`, `timeouts` and `leaks` are by pool name. */
+/** Differences between two telemetries of one process, per second. `refused`, `timeouts` and `acquired` are by pool name. */
 export interface Rates {
   requests?: number;
   errors?: number;
   reads?: { replica: number; primary: number; cache: number };
   refused?: Record<string, number>;
   timeouts?: Record<string, number>;
-  leaks?: Record<string, number>;
+  acquired?: Record<string, number>;
   deliveries?: number;
   frames?: number;
   resyncs?: number;
@@ -37,13 +37,13 @@ export function ratesBetween(before: Telemetry, after: Telemetry): Rates | undef
   if (before.pools && after.pools) {
     rates.refused = {};
     rates.timeouts = {};
-    rates.leaks = {};
+    rates.acquired = {};
     for (const pool of after.pools) {
       const earlier = before.pools.find((other) => other.name === pool.name);
       if (!earlier) continue;
       rates.refused[pool.name] = rate(earlier.refusedTotal, pool.refusedTotal);
       rates.timeouts[pool.name] = rate(earlier.timeoutsTotal, pool.timeoutsTotal);
-      rates.leaks[pool.name] = rate(earlier.leaksTotal, pool.leaksTotal);
+      rates.acquired[pool.name] = rate(earlier.acquiredTotal, pool.acquiredTotal);
     }
   }
   if (before.sockets && after.sockets) {

@@ -6,14 +6,17 @@ import type { MetricsEvent } from '../events.ts';
 import type { HealthAnswer } from '../health/answer.ts';
 import { composeHealth, findingsOf } from '../health/compose.ts';
 import { createDebouncer } from '../health/finding.ts';
+import type { Context } from '../health/problems.ts';
 import type { Limits, SystemState } from '../health/system-state.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from '../health/thresholds.ts';
 import type { History } from '../history/history.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
 import { instanceEvents, type ServiceState } from '../timeline/instance-events.ts';
+import { RelayWatch } from '../timeline/relay-watch.ts';
 import { SystemEvents } from '../timeline/system-events.ts';
 import type { Timeline } from '../timeline/timeline.ts';
+import { StatementHistory } from '../traffic/statement-history.ts';
 import { TrafficHistory } from '../traffic/traffic-history.ts';
 
 export interface MonitorOptions {
@@ -24,6 +27,8 @@ export interface MonitorOptions {
   deliveries?: () => DeliveryHealth;
   thresholds?: Thresholds;
   timeline?: Timeline;
+  /** Absent where remedies are not carried out. */
+  actionToken?: Context['token'];
   observe: (event: MetricsEvent) => void;
 }
 
@@ -42,13 +47,21 @@ export function createMonitor(options: MonitorOptions): Monitor {
     thresholds = DEFAULT_THRESHOLDS,
     deliveries,
     timeline,
+    actionToken,
     observe,
   } = options;
+  const context = {
+    events: ({ since }: { since: number }) =>
+      (timeline?.before(since) ?? []).map(({ at, type, subject, message }) => ({ at, type, subject, message })),
+    token: actionToken ?? (() => null),
+  };
   const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
   const systemEvents = new SystemEvents();
   const traffic = new TrafficHistory();
+  const statements = new StatementHistory();
+  const relays = new RelayWatch();
   const services = new Map<string, ServiceState>();
 
   function reportLosses(now: number) {
@@ -61,6 +74,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     }
     for (const { key } of registry.sweep(now)) {
       traffic.forget(key);
+      statements.forget(key);
       observe({ type: 'metrics.instance_dropped', source: key });
     }
     lostKeys = new Set(registry.lost(now).map(({ key }) => key));
@@ -78,6 +92,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       }
       if (registry.get(source)?.telemetry !== telemetry) return;
       traffic.record(source, telemetry, now);
+      statements.record(source, telemetry, now);
       if (!timeline) return;
       const service = services.get(telemetry.service) ?? {};
       services.set(telemetry.service, service);
@@ -98,11 +113,13 @@ export function createMonitor(options: MonitorOptions): Monitor {
         collectors: collectors.states(),
         limits,
         traffic: traffic.current(now),
+        statements: statements.current(now),
+        stalledRelays: relays.update(live, collected.activity?.walLsn, now),
         ...(deliveries && { deliveries: deliveries() }),
         thresholds,
         history,
       };
-      const next = composeHealth(state, debouncer.update(findingsOf(state), now), samples);
+      const next = composeHealth(state, debouncer.update(findingsOf(state), now), samples, context);
       if (answer && answer.status !== next.status) {
         observe({ type: 'metrics.status_changed', from: answer.status, to: next.status, problems: next.problems });
       }

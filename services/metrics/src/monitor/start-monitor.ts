@@ -1,11 +1,14 @@
 import type { Bus } from '@tidemark/bus';
 import { TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
+import type { Pool } from '@tidemark/db';
 import { commaSeparated, every } from '@tidemark/service';
+import { Actions } from '../actions/actions.ts';
 import type { Alerts } from '../alerts/alerts.ts';
 import { startAlerts } from '../alerts/start-alerts.ts';
 import { type Collectors, startCollectors } from '../collectors/collectors.ts';
 import type { PostgresConnection } from '../collectors/postgres-connection.ts';
 import type { Config } from '../config.ts';
+import { startStatementDays } from '../digest/statement-days.ts';
 import type { ServiceEvent } from '../events.ts';
 import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
@@ -19,6 +22,8 @@ export interface MonitorInputs {
   bus: Bus;
   instance: string;
   postgres: PostgresConnection;
+  /** Undefined: remedies are not carried out. */
+  actionPool: Pool | undefined;
   broadcaster: Broadcaster;
   observe: (event: ServiceEvent) => void;
 }
@@ -29,20 +34,27 @@ export interface RunningMonitor {
   history: History;
   collectors: Collectors;
   alerts: Alerts;
+  actions: Actions | undefined;
   timeline: Timeline;
   stop(): Promise<void>;
 }
 
 const TICK_MS = 1_000;
 
-export function startMonitor({ config, bus, instance, postgres, broadcaster, observe }: MonitorInputs): RunningMonitor {
+export function startMonitor(inputs: MonitorInputs): RunningMonitor {
+  const { config, bus, instance, postgres, actionPool, broadcaster, observe } = inputs;
   const registry = createRegistry({
     limit: config.METRICS_INSTANCES_MAX,
     lostAfterMs: config.METRICS_LOST_AFTER_MS,
     dropAfterMs: config.METRICS_DROP_AFTER_MS,
   });
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
-  const collectors = startCollectors(postgres, bus, observe);
+  const collectors = startCollectors({
+    postgres,
+    bus,
+    certificateUrls: commaSeparated(config.METRICS_CERTIFICATE_URLS),
+    observe,
+  });
   const limits = {
     lostAfterMs: config.METRICS_LOST_AFTER_MS,
     expected: config.METRICS_EXPECT === 'none' ? [] : commaSeparated(config.METRICS_EXPECT),
@@ -54,7 +66,18 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
   const alerts = startAlerts({ config, bus, instance, postgres, registry, timeline, observe });
   const deliveries = () => alerts.health();
   const thresholds = loadThresholds(config.METRICS_THRESHOLDS_FILE);
-  const monitor = createMonitor({ registry, history, collectors, limits, thresholds, deliveries, timeline, observe });
+  const actions = actionPool && new Actions({ audit: () => postgres.admin(), pool: actionPool, timeline, observe });
+  const monitor = createMonitor({
+    registry,
+    history,
+    collectors,
+    limits,
+    thresholds,
+    deliveries,
+    timeline,
+    ...(actions && { actionToken: actions.token.bind(actions) }),
+    observe,
+  });
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => monitor.record(telemetry, Date.now()),
@@ -69,6 +92,13 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
     alerts.tick(answer, answer.at);
     if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
   };
+  const days = startStatementDays({
+    pool: () => postgres.admin(),
+    statements: () => collectors.values().statements,
+    isLeader: () => alerts.isLeading,
+    book: alerts.parts.book,
+    observe,
+  });
   const ticking = every('monitor', TICK_MS, tick, observe);
   return {
     monitor,
@@ -76,9 +106,11 @@ export function startMonitor({ config, bus, instance, postgres, broadcaster, obs
     history,
     collectors,
     alerts,
+    actions,
     timeline,
     async stop() {
       ticking.stop();
+      days.stop();
       subscription.unsubscribe();
       await collectors.stop();
       await alerts.stop();

@@ -57,6 +57,12 @@ const PER_POOL: readonly [name: string, help: string, read: (pool: Pool) => Valu
     (pool) => pool.evictedTotal ?? 0,
   ],
   ['tidemark_instance_pool_waiting', 'Requests that wait for a connection', (pool) => pool.waiting],
+  [
+    'tidemark_instance_pool_long_slots',
+    'Connections used by statements with a p95 over 250 ms',
+    (pool) => pool.long?.inUse,
+  ],
+  ['tidemark_instance_pool_long_waiting', 'Requests of such statements that wait', (pool) => pool.long?.waiting],
 ];
 
 export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAnswer): void {

@@ -7,10 +7,28 @@ export class SystemEvents {
   #leader: string | undefined;
   #epoch: string | undefined;
   #definition = 0;
+  #indexDroppedAt = 0;
   #replicas: ReadonlySet<string> | undefined;
 
-  compare(live: readonly Instance[], { replication, definitions }: Collected): Happening[] {
-    return [...this.#relay(live), ...this.#replication(replication), ...this.#definitions(definitions)];
+  compare(live: readonly Instance[], { replication, definitions, droppedIndexes }: Collected): Happening[] {
+    return [
+      ...this.#relay(live),
+      ...this.#replication(replication),
+      ...this.#definitions(definitions),
+      ...this.#indexes(droppedIndexes),
+    ];
+  }
+
+  #indexes(dropped: Collected['droppedIndexes']): Happening[] {
+    const latest = this.#indexDroppedAt;
+    this.#indexDroppedAt = Math.max(latest, ...(dropped ?? []).map(({ at }) => at));
+    return (dropped ?? [])
+      .filter(({ at }) => at > latest)
+      .map(({ schema, table, index, scans }) => ({
+        type: 'index.dropped',
+        subject: `${schema}.${table}`,
+        message: `the index ${index} of ${schema}.${table} was dropped, after ${scans} scans`,
+      }));
   }
 
   #definitions(definitions: Collected['definitions']): Happening[] {

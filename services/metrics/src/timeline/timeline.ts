@@ -16,6 +16,8 @@ export const EVENT_TYPES = {
   'definition.changed': 'the columns, keys, policies or rights of a published table changed, up to the position',
   'replica.connected': 'a replica streams from the primary',
   'replica.disconnected': 'a replica no longer streams from the primary',
+  'index.dropped': 'an index that statements used was dropped',
+  'action.taken': 'an operator carried out a remedy of a finding',
   'alert.began': 'an alert began',
   'alert.ended': 'an alert ended',
 } as const;
@@ -42,6 +44,8 @@ export interface EventsQuery {
 /** An event has at most 1 KB, so all of them take 2 MB. */
 const MAX_EVENTS = 2_000;
 const MAX_TEXT = 480;
+const MAX_CAUSES = 5;
+const CAUSES_MS = 600_000;
 
 export class Timeline {
   droppedTotal = 0;
@@ -64,6 +68,17 @@ export class Timeline {
     if (this.#events.length <= MAX_EVENTS) return;
     this.#events.shift();
     this.droppedTotal++;
+  }
+
+  /** Returns at most five events of the ten minutes before `time`, newest first. Alerts are left out: they cause nothing. */
+  before(time: number): TimelineEvent[] {
+    const found: TimelineEvent[] = [];
+    for (let n = this.#events.length - 1; n >= 0 && found.length < MAX_CAUSES; n--) {
+      const event = this.#events[n] as TimelineEvent;
+      if (event.at < time - CAUSES_MS) break;
+      if (event.at <= time && !event.type.startsWith('alert.')) found.push(event);
+    }
+    return found;
   }
 
   /** The newest events since `from`, oldest first. `first` is the oldest event that is kept. */

@@ -285,7 +285,19 @@ t.test('works in the same way on Postgres 15', async (t) => {
   const identity = { role: 'authenticated', claims: '{"sub":"ann"}' };
   const request = { isOurs: false, run: false, params: [], identity, person: 'a', client };
   const found = await analyzer.analyze({ ...request, text: 'select body from public.notes where author = $1' });
-  t.match(found, { parameters: ['text'], withheld: null, findings: [{ kind: 'sequential scan' }] });
+  t.match(found, {
+    parameters: ['text'],
+    withheld: null,
+    findings: [{ kind: 'sequential scan', cost: { after: null } }],
+  });
+  await runScript(
+    url,
+    'create schema extensions; create extension hypopg schema extensions; grant usage on schema extensions to authenticated',
+  );
+  const proved = await analyzer.analyze({ ...request, text: 'select body from public.notes where author = $1' });
+  const { before = 0, after = 0 } = proved.findings[0]?.cost ?? {};
+  t.ok(after !== null && after > 0 && after < before / 2, `hypopg proves the index: ${before} → ${after}`);
+  t.equal(proved.plan.node, 'Seq Scan', 'the plan shown is the present one');
   for (const [text, code, message] of HOSTILE) {
     await t.rejects(analyzer.analyze({ ...request, text }), { code: `METRICS_ANALYZE_${code}`, message }, text);
   }

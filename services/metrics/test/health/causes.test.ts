@@ -19,6 +19,7 @@ function finding(rule: RuleName, changes: Partial<DatedFinding> = {}): DatedFind
   };
 }
 const gateway = ['gateway/g1'];
+const context = { ruledOut: () => [], events: () => [], token: () => null };
 
 const TABLE: [fault: string, root: DatedFinding, consequences: DatedFinding[], others: DatedFinding[]][] = [
   [
@@ -51,6 +52,30 @@ const TABLE: [fault: string, root: DatedFinding, consequences: DatedFinding[], o
     [finding('pool.exhausted', { subject: 'other', affects: ['gateway/g2'] })],
   ],
   [
+    'a function of three seconds that many call',
+    finding('pool.long_statements', { affects: gateway }),
+    [
+      finding('pool.slow', { affects: gateway }),
+      finding('route.slow', { subject: 'POST /rest/v1/rpc/:function (slow)', affects: gateway }),
+    ],
+    [finding('replica.lag')],
+  ],
+  [
+    'an index that was dropped',
+    finding('index.dropped', { subject: 'public.orders' }),
+    [
+      finding('route.slow', { subject: 'GET /rest/v1/:table (orders)' }),
+      finding('statement.slower', { subject: '1a' }),
+    ],
+    [finding('route.slow', { subject: 'GET /rest/v1/:table (teams)' })],
+  ],
+  [
+    'a function that fails',
+    finding('route.sqlstate', { affects: gateway }),
+    [finding('requests.errors', { affects: gateway }), finding('requests.failing', { affects: gateway })],
+    [],
+  ],
+  [
     'connections that are never released',
     finding('pool.leaks', { affects: gateway }),
     [finding('pool.exhausted', { affects: gateway })],
@@ -64,7 +89,7 @@ for (const [fault, root, consequences, others] of TABLE) {
     const roots = rootsOf(findings);
     for (const { key } of consequences) t.equal(roots.get(key), root.key, key);
     for (const { key } of [root, ...others]) t.equal(roots.get(key), key, `${key} is a root`);
-    const problems = problemsOf(findings);
+    const problems = problemsOf(findings, context);
     const at = problems.findIndex(({ key }) => key === root.key);
     t.same(
       problems.slice(at + 1, at + 1 + consequences.length).map((problem) => problem.root),
@@ -75,10 +100,11 @@ for (const [fault, root, consequences, others] of TABLE) {
 }
 
 t.test('a root is as severe as the worst of its consequences', async (t) => {
-  const [first] = problemsOf([
+  const findings = [
     finding('service.absent', { subject: 'gateway', severity: 'down' }),
     finding('instance.lost', { subject: 'gateway/g1' }),
-  ]);
+  ];
+  const [first] = problemsOf(findings, context);
   t.match(first, { rule: 'instance.lost', severity: 'down', root: null });
 });
 

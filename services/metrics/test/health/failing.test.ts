@@ -5,10 +5,10 @@ import { DEFAULT_THRESHOLDS } from '../../src/health/thresholds.ts';
 import { createHistory } from '../../src/history/history.ts';
 import { telemetry } from '../telemetry-example.ts';
 
-/** Evaluates the rules after 400 s of 100 requests a second, of which `failed(second)` fail. */
-function findingsOf(failed: (second: number) => number) {
-  const history = createHistory({ ticks: 500, maxBytes: 1e6 });
-  for (let second = 0; second <= 400; second++) {
+/** Evaluates the rules after `last` s of 100 requests a second, of which `failed(second)` fail. */
+function findingsOf(failed: (second: number) => number, last = 400) {
+  const history = createHistory({ ticks: 3_600, maxBytes: 1e6 });
+  for (let second = 0; second <= last; second++) {
     const samples = { 'http.requests@gateway/gateway-1': 100, 'http.errors@gateway/gateway-1': failed(second) };
     history.tick(second * 1_000, new Map(Object.entries(samples)));
   }
@@ -30,5 +30,14 @@ t.test('finds errors that are too rare for one second, and forgets them 30 s aft
     findingsOf((second) => Number(second < 360 && second % 5 === 0)),
     [],
     'it is over',
+  );
+});
+
+t.test('a burst of errors that an hour of good service outweighs is none', async (t) => {
+  const burst = (second: number) => Number(second >= 3_300 && second % 5 === 0);
+  t.same(findingsOf(burst, 3_599), [], '60 of 30,000 in five minutes, and of 360,000 in the hour');
+  t.match(
+    findingsOf((second) => Number(second % 5 === 0), 3_599),
+    [{ message: /and 0\.20 % of the last hour/ }],
   );
 });

@@ -10,6 +10,7 @@ import { cacheChecker } from './cache-checker.ts';
 import { claimsApart } from './claims-apart.ts';
 import { descriptorsExhausted } from './descriptors-exhausted.ts';
 import { diskFull } from './disk-full.ts';
+import { findings } from './findings.ts';
 import { fuzz } from './fuzz.ts';
 import { hostile } from './hostile.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
@@ -43,6 +44,7 @@ export const trials: readonly Trial[] = [
   claimsApart,
   descriptorsExhausted,
   diskFull,
+  findings,
   fuzz,
   hostile,
   killedNeighbour,

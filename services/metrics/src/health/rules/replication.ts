@@ -115,7 +115,12 @@ function* connectionRules({ collected: { replication } }: SystemState): Generato
       message: `the replay of the replica ${name} is paused: its reads get older and older`,
       hint: 'Somebody has called pg_wal_replay_pause() there. Run the statement on the replica.',
       remedies: [
-        { sql: 'select pg_wal_replay_resume()', effect: 'It catches up.', risk: 'Whoever paused it may not be done.' },
+        {
+          sql: 'select pg_wal_replay_resume()',
+          effect: 'It catches up.',
+          risk: 'Whoever paused it may not be done.',
+          elsewhere: true,
+        },
       ],
     };
   }

@@ -1,0 +1,117 @@
+/** Faults under load: each gives one root finding that names the culprit in time, and its SQL ends the fault. Normal load gives none. */
+import { randomBytes } from 'node:crypto';
+import type { Stack } from '@tidemark/local-stack';
+import { repeat } from '../../measuring/loops.ts';
+import { pause } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
+import { signToken, startService } from '../../processes/services.ts';
+import { FAULTS, type Fault, type Scene, SETUP } from '../findings/faults.ts';
+import { type Watch, watchFindings } from '../findings/watch.ts';
+import { startFourServices } from '../setup/four-services.ts';
+import { atMost, equal, type Finding, none, type Trial, type TrialContext } from '../trial.ts';
+
+const NORMAL_MS = { quick: 5_000, full: 1_800_000 };
+/** A quick run has those that no test of services/metrics injects. */
+const QUICK = new Set(['40 callers of pg_sleep(3)', 'a dropped index', 'a connection that is never released']);
+const CLIENTS = 4;
+const CLIENT_PAUSE_MS = 20;
+const START_MS = 60_000;
+/** Longer than the windows that findings of routes look at. */
+const END_MS = 60_000;
+
+export const findings: Trial = {
+  name: 'findings',
+  claim: 'each fault gives exactly one root finding that names the culprit in time, and normal load gives none',
+  limitMs: 45 * 60_000,
+  async run(context): Promise<Finding[]> {
+    const stack = await context.ownStack({ postgresSettings: { max_connections: 300 } }, SETUP);
+    const { scene, metricsUrl } = await startScene(context, stack);
+    startLoad(context, scene);
+    const watch = await watchFindings(metricsUrl);
+    await watch.untilWell(START_MS);
+    const unexpected = await watch.during(NORMAL_MS[context.mode]);
+    const results = [none('findings under normal load', unexpected.length, unexpected[0]?.message)];
+    for (const fault of FAULTS) {
+      if (context.quick && !QUICK.has(fault.name)) continue;
+      results.push(...(await tryFault(context, fault, scene, watch)));
+    }
+    return results;
+  },
+};
+
+async function tryFault(context: TrialContext, fault: Fault, scene: Scene, watch: Watch): Promise<Finding[]> {
+  const { name, rule, culprit, withinMs, bySql } = fault;
+  const end = await fault.inject(scene);
+  const { roots, afterMs } = await watch.until(rule, START_MS);
+  const [root] = roots;
+  context.log(`${name}: ${roots.map((one) => `${one.rule}: ${one.message}`).join(' | ')}`);
+  const results = [
+    atMost(`${name}: found`, withinMs, afterMs, ' ms'),
+    equal(`${name}: the roots`, rule, roots.map((one) => one.rule).join(', ')),
+    {
+      what: `${name}: the culprit`,
+      expected: String(culprit),
+      got: root?.message ?? '',
+      ok: culprit.test(root?.message ?? ''),
+    },
+  ];
+  if (bySql !== 'no') {
+    const server = bySql === 'primary' ? scene.stack.primary : scene.stack.replicas[0];
+    const sql = root?.do[0]?.sql ?? '';
+    if (sql !== '') await server?.query(sql);
+    const ended = await watch.untilWell(END_MS).then(
+      () => true,
+      () => false,
+    );
+    results.push(equal(`${name}: its SQL ends it`, true, sql !== '' && ended));
+  }
+  await end();
+  await watch.untilWell(END_MS);
+  return results;
+}
+
+async function startScene(context: TrialContext, stack: Stack): Promise<{ scene: Scene; metricsUrl: string }> {
+  const natsPrefix = `lab${randomBytes(4).toString('hex')}`;
+  const replicaUrl = stack.replicas[0]?.url;
+  const servers = { primaryUrl: stack.primary.url, replicaUrl, natsUrl: stack.nats.url };
+  const env = {
+    NATS_PREFIX: natsPrefix,
+    RELAY_SLOT: 'tidemark_lab',
+    DATABASE_REPLICA_URLS: replicaUrl ?? '',
+    METRICS_DROP_AFTER_MS: '8000',
+    // Reads go to the database, which the faults concern.
+    CACHE_BYTES: '0',
+  };
+  const services = await startFourServices(context, servers, { env });
+  let realtime: ServerProcess = services.realtime;
+  const scene: Scene = {
+    stack,
+    natsPrefix,
+    gatewayUrl: services.gateway.url,
+    token: await signToken({ sub: 'ann' }),
+    realtime: () => realtime,
+    async startRealtime() {
+      // The gateway's proxy is not part of it, so the new address is not told to it.
+      realtime = context.stopAtEnd(await startService('realtime', servers, { env }));
+    },
+  };
+  return { scene, metricsUrl: services.metrics.url };
+}
+
+/** Reads by index and inserts, at a rate that a busy machine bears. */
+function startLoad(context: TrialContext, { gatewayUrl, token }: Scene): void {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  for (let client = 0; client < CLIENTS; client++) {
+    let n = client;
+    const loop = repeat(async () => {
+      n += CLIENTS;
+      const isWrite = n % 3 === 0;
+      const url = `${gatewayUrl}/rest/v1/orders${isWrite ? '' : `?customer=eq.${n % 5000}&limit=20`}`;
+      const body = isWrite ? { method: 'POST', body: JSON.stringify({ customer: n % 5000, note: 'x' }) } : {};
+      const answer = await fetch(url, { headers, ...body }).catch(() => undefined);
+      await answer?.arrayBuffer().catch(() => undefined);
+      await pause(CLIENT_PAUSE_MS);
+    });
+    context.cleanup(() => loop.stop());
+  }
+}
