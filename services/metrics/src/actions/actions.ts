@@ -10,7 +10,7 @@ import type { MetricsEvent } from '../events.ts';
 import type { DatedFinding, Remedy } from '../health/finding.ts';
 import type { Timeline } from '../timeline/timeline.ts';
 
-/** What an operator sees may be some seconds old, and a remedy that is out of date does nothing. */
+/** An operator may act on an answer of some minutes ago: a remedy that is out of date does nothing. */
 const TOKEN_MS = 120_000;
 /** 50 findings with some remedies each, for two minutes. */
 const MAX_TOKENS = 1_000;

@@ -25,7 +25,7 @@ export interface IndexAdvice {
 export interface AdviceInputs {
   indexes: readonly IndexStats[];
   tables: readonly TableStats[];
-  /** Of the primary and every replica; the primary is the first. */
+  /** The statistics of the primary, which is the first, and of every replica. */
   servers: readonly ServerScans[];
   /** Replicas that stream from the primary and whose statistics nobody reads here. */
   unread: number;
@@ -124,5 +124,5 @@ function advise(
   };
 }
 
-export const nameOf = ({ schema, index }: { schema: string; index: string }) => `${schema}.${index}`;
+const nameOf = ({ schema, index }: { schema: string; index: string }) => `${schema}.${index}`;
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;

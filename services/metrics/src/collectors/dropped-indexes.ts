@@ -26,7 +26,7 @@ interface Seen extends DroppedIndex {
 
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 3_000;
-/** Whoever dropped it has found out by then. */
+/** After an hour the slower statements are the ordinary course. */
 const KEPT_MS = 3_600_000;
 const MAX_DROPPED = 20;
 

@@ -1,4 +1,4 @@
-/** What is wrong with jobs, as tidemark.job_problems() has it: chunks that wait, jobs past their deadline, dead letters. */
+/** Reads tidemark.job_problems(): chunks that wait, jobs past their deadline, dead letters. */
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 

@@ -1,5 +1,5 @@
 /**
- * What statements took each day, and each morning a digest of those that are new or got worse. The instance that notifies writes the
+ * Records the time that statements took each day, and tells each morning which are new or got worse. The instance that notifies writes the
  * days; they are kept for a month.
  */
 import type { Pool } from '@tidemark/db';
@@ -16,7 +16,7 @@ export interface DigestEntry {
   calls: number;
   totalMs: number;
   meanMs: number;
-  /** Of the week before; null for a new one. */
+  /** The mean of the week before; null for a new one. */
   meanBeforeMs: number | null;
 }
 

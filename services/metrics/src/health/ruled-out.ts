@@ -1,4 +1,4 @@
-/** What could have caused a finding, and did not: the causes that were looked for, with what was measured in their place. */
+/** Names the causes that a finding could have had and has not, with what was measured in their place. */
 import { CAUSES } from './causes.ts';
 import type { DatedFinding } from './finding.ts';
 import { RULES, type RuleName } from './rule-names.ts';
@@ -7,7 +7,7 @@ import type { UnknownRule } from './unknown-rules.ts';
 
 export interface RuledOut {
   rule: RuleName;
-  /** What was measured. */
+  /** The measurement that speaks against it. */
   why: string;
 }
 

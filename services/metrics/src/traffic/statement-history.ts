@@ -4,7 +4,7 @@ import type { Telemetry } from '@tidemark/contracts';
 export interface SlowStatement {
   id: string;
   text: string;
-  /** Of the last minute. */
+  /** Runs in the last minute. */
   calls: number;
   slow: number;
   /** The share of slow runs in the hour before; null before there are five minutes of it. */

@@ -1,0 +1,50 @@
+import { migrate, openDatabase } from '@tidemark/db';
+import { useTestStack } from '@tidemark/testing';
+import t from 'tap';
+import { droppedIndexes } from '../../src/collectors/dropped-indexes.ts';
+import type { PostgresConnection } from '../../src/collectors/postgres-connection.ts';
+import { type Indexes, readIndexes } from '../../src/collectors/postgres-indexes.ts';
+import { eventually } from '../metrics-fixture.ts';
+
+const stack = await useTestStack();
+await stack.template('metrics', async (url) => void (await migrate(url)));
+const database = await stack.database({ template: 'metrics' });
+const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'dropped' });
+t.teardown(async () => {
+  await db.close();
+  await database.drop();
+});
+const { admin } = db.pools;
+
+t.test('an index that was scanned and is gone is told with what its table is read since then', async (t) => {
+  await admin.query('create table public.items (id int primary key, label text)');
+  await admin.query("insert into public.items select n, 'label ' || n from generate_series(1, 20000) n");
+  await admin.query('create index items_label on public.items (label)');
+  await admin.query('create index never_read on public.items (id, label)');
+  await admin.query('analyze public.items');
+  const read = () => admin.query("select id from public.items where label = 'label 7'");
+  await read();
+  let indexes: Indexes | undefined;
+  await eventually(async () => {
+    indexes = await readIndexes(admin, {});
+    return indexes.indexes.some(({ index, scans }) => index === 'items_label' && scans === 1) || undefined;
+  }, 'the scan is counted');
+  const collector = droppedIndexes({ admin: () => admin } as PostgresConnection, () => indexes);
+  t.same(await collector.collect(), [], 'all are there');
+  await admin.query('drop index public.items_label, public.never_read');
+  t.match(await collector.collect(), [
+    { schema: 'public', table: 'items', index: 'items_label', scans: 1, sequentialScans: 0 },
+  ]);
+  for (let n = 0; n < 4; n++) await read();
+  const [dropped] = await eventually(async () => {
+    const found = await collector.collect();
+    return found.some(({ sequentialScans }) => sequentialScans >= 4) ? found : undefined;
+  }, 'the sequential scans are counted');
+  t.ok((dropped?.sequentialRows ?? 0) >= 80_000);
+  await admin.query(String(dropped?.definition));
+  t.same(await collector.collect(), [], 'it is back');
+  await admin.query('drop index public.items_label');
+  t.equal((await collector.collect()).length, 1);
+  await admin.query('drop table public.items');
+  t.same(await collector.collect(), [], 'its table is gone, too');
+});
