@@ -14,7 +14,7 @@ export interface JobProblem {
   count: number;
 }
 
-const INTERVAL_MS = 5_000;
+const INTERVAL_MS = 10_000;
 const TIMEOUT_MS = 3_000;
 const PROBLEMS = `
 select problem, kind, tenant, priority, job::text, seconds, count from tidemark.job_problems()`;
