@@ -3,6 +3,7 @@ import { migrate } from '@tidemark/db';
 import { startTemporaryStack, withClient } from '@tidemark/local-stack';
 import t from 'tap';
 import { diagnose, linesOf } from '../src/doctor/doctor.ts';
+import { databaseState } from './database-state.ts';
 import { tidemark } from './tidemark.ts';
 
 const SCHEMA = `
@@ -34,22 +35,6 @@ await run(app, SCHEMA);
 const options = { url: app, slot: 'tidemark', publication: 'tidemark', schemas: ['public'], replicates: true };
 const problems = async () => (await diagnose(options)).filter(({ kind }) => kind === 'problem');
 
-/** All that Tidemark could leave behind. */
-const state = async () =>
-  JSON.stringify(
-    await run(
-      administrator,
-      `select (select json_agg(r order by rolname) from pg_roles r where rolname !~ '^pg_') as roles,
-        (select json_agg(m order by roleid, member) from pg_auth_members m where roleid >= 16384) as members,
-        (select json_agg(row(nspname, nspacl::text) order by nspname) from pg_namespace where nspname !~ '^pg_(temp|toast)') as schemas,
-        (select json_agg(row(relname, coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))::text, relreplident, relrowsecurity) order by relname) from pg_class
-          where relnamespace = 'public'::regnamespace) as relations,
-        (select json_agg(d) from pg_default_acl d) as defaults, (select json_agg(p) from pg_publication p) as publications,
-        (select json_agg(slot_name) from pg_replication_slots) as slots, (select json_agg(evtname) from pg_event_trigger) as triggers,
-        (select json_agg(extname order by 1) from pg_extension) as extensions`,
-    ),
-  );
-
 t.test('doctor names each missing right, and its SQL mends it', async (t) => {
   const first = await problems();
   t.match(
@@ -71,7 +56,7 @@ t.test('doctor names each missing right, and its SQL mends it', async (t) => {
 });
 
 t.test('expose, live and remove: what was there before is there afterwards', async (t) => {
-  const before = await state();
+  const before = await databaseState(administrator);
   t.equal(await tidemark(app, 'remove'), 'Tidemark is not in this database');
   await migrate(app);
   const note = linesOf(await diagnose(options)).join('\n');
@@ -100,13 +85,13 @@ t.test('expose, live and remove: what was there before is there afterwards', asy
 
   for (const table of ['artist', 'Track List', 'orders']) await tidemark(app, 'live', 'enable', table);
   await run(administrator, `select pg_create_logical_replication_slot('tidemark', 'pgoutput')`);
-  const during = await state();
+  const during = await databaseState(administrator);
   t.match(await tidemark(app, 'remove', '--dry-run'), /drop schema tidemark cascade;[\s\S]*nothing was changed$/);
-  t.equal(await state(), during);
+  t.same(await databaseState(administrator), during);
 
   await run(app, 'create view public.epochs_seen as select epoch from tidemark.epochs');
   await t.rejects(tidemark(app, 'remove'), { code: 'CLI_DEPENDENTS', message: /view (public\.)?epochs_seen/ });
   await run(app, 'drop view public.epochs_seen');
   t.match(await tidemark(app, 'remove'), /Tidemark is removed$/);
-  t.same(JSON.parse(await state()), JSON.parse(before));
+  t.same(await databaseState(administrator), before);
 });

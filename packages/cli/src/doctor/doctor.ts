@@ -9,6 +9,8 @@ export interface DoctorOptions {
   slot: string;
   publication: string;
   schemas: readonly string[];
+  /** The schemas of DB_EXTRA_SEARCH_PATH. */
+  searched?: readonly string[];
   /** False for the URL of an owner that only migrates. */
   replicates: boolean;
 }
@@ -18,10 +20,11 @@ export const databaseNames = (env: NodeJS.ProcessEnv) => ({
   slot: env.RELAY_SLOT || 'tidemark',
   publication: env.RELAY_PUBLICATION || 'tidemark',
   schemas: commaSeparated(env.DB_SCHEMAS || 'public').filter((schema) => schema !== 'tidemark'),
+  searched: commaSeparated(env.DB_EXTRA_SEARCH_PATH ?? 'public'),
 });
 
-export async function diagnose({ url, slot, publication, schemas, replicates }: DoctorOptions): Promise<Finding[]> {
-  return findingsOf(await readFacts(url, slot, publication, schemas), { slot, replicates });
+export async function diagnose({ url, searched = ['public'], ...options }: DoctorOptions): Promise<Finding[]> {
+  return findingsOf(await readFacts(url, { ...options, searched }), options);
 }
 
 /** Prints the findings, problems first. Returns the number of problems. */

@@ -29,16 +29,44 @@ export interface Facts {
   /** Published tables whose UPDATE and DELETE Postgres refuses. */
   withoutIdentity: string[];
   schemas: { schema: string; tables: number; readable: number; first: string | null }[];
+  foreignTypes: ForeignTypes[];
+}
+
+/** Types of columns of the exposed schemas that are in a schema which requests do not search. */
+export interface ForeignTypes {
+  schema: string;
+  types: string[];
+  columns: number;
+  /** Whether the reader may use the schema. */
+  usable: boolean;
+}
+
+export interface FactOptions {
+  readonly slot: string;
+  readonly publication: string;
+  readonly schemas: readonly string[];
+  /** DB_EXTRA_SEARCH_PATH. */
+  readonly searched: readonly string[];
 }
 
 /** The role that the tables are counted for. */
 export const READER = 'authenticated';
 const ROLES = ['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'];
 
-export function readFacts(url: string, slot: string, publication: string, schemas: readonly string[]): Promise<Facts> {
+export function readFacts(url: string, { slot, publication, schemas, searched }: FactOptions): Promise<Facts> {
   return withConnection(url, 'doctor', async (query, { isBehindPooler }) => {
     const [server] = await query<Record<string, unknown>>(SERVER, [arrayLiteral(ROLES), slot, publication]);
-    return { ...(server as unknown as Facts), isBehindPooler, schemas: await readSchemas(query, schemas) };
+    const types = await query(FOREIGN_TYPES, [
+      arrayLiteral(schemas),
+      READER,
+      arrayLiteral(['pg_catalog', ...schemas, ...searched]),
+    ]);
+    return {
+      ...(server as unknown as Facts),
+      isBehindPooler,
+      schemas: await readSchemas(query, schemas),
+      foreignTypes: types as unknown as ForeignTypes[],
+    };
   });
 }
 
@@ -80,6 +108,19 @@ select s as schema, count(c.oid)::int as tables,
 from unnest($1::text[]) s join pg_namespace n on n.nspname = s
   left join pg_roles r on r.rolname = $2
   left join pg_class c on c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+group by 1 order by 1`;
+
+/** An array has the schema of its elements. */
+const FOREIGN_TYPES = `
+select tn.nspname as schema, json_agg(distinct t.typname order by t.typname) as types, count(*)::int as columns,
+  coalesce(bool_and(has_schema_privilege(r.oid, tn.oid, 'usage')), true) as usable
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  join pg_type at on at.oid = a.atttypid
+  join pg_type t on t.oid = case when at.typcategory = 'A' then at.typelem else at.oid end
+  join pg_namespace tn on tn.oid = t.typnamespace
+  left join pg_roles r on r.rolname = $2
+where n.nspname = any ($1::text[]) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not tn.nspname = any ($3::text[])
 group by 1 order by 1`;
 
 async function readSchemas(query: Query, schemas: readonly string[]): Promise<Facts['schemas']> {

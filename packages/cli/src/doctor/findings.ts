@@ -13,6 +13,8 @@ export interface Finding {
 const MIN_VERSION = 140_000;
 /** Watchers, the relay's replication connection and a psql for the operator. */
 const BESIDES_POOLS = 5;
+/** Names in one finding. */
+const MAX_TYPES = 5;
 const LOOPBACK = /^(127\.|::1$)/;
 
 export interface Settings {
@@ -96,6 +98,15 @@ export function findingsOf(facts: Facts, { slot, replicates }: Settings): Findin
   }
   if (!facts.hasStatements) {
     note('pg_stat_statements is not installed: the console shows only the statements of Tidemark');
+  }
+  for (const { schema, types, columns, usable } of facts.foreignTypes) {
+    const what = `${columns} columns have types of the schema "${schema}" (${types.slice(0, MAX_TYPES).join(', ')})`;
+    note(
+      `${what}: filters find their operators only when requests search it`,
+      `DB_EXTRA_SEARCH_PATH=public,${shellWord(schema)} npm start`,
+    );
+    if (!usable)
+      note(`${what}, which ${READER} may not use`, `grant usage on schema ${identifier(schema)} to ${READER};`);
   }
   for (const { schema, tables, readable, first } of facts.schemas) {
     if (tables === 0 || readable > 0 || first === null) continue;
