@@ -9,7 +9,7 @@ import type { TrialResult } from '../src/lab/run-trial.ts';
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 const run = promisify(execFile);
 /** `start-latency`, `image-sizes` and `memory` run the same code with other numbers. */
-const NAMES = ['noop', 'wal', 'images', 'export'];
+const NAMES = ['noop', 'wal', 'images', 'export', 'segment', 'documents'];
 const TIMEOUT_MS = NAMES.length * 60_000;
 
 t.test('the quick scenarios of batch have only findings that are ok', { timeout: TIMEOUT_MS + 10_000 }, async (t) => {

@@ -35,7 +35,7 @@ export function answer<Q, A>(
   handler: (question: Q) => Promise<A> | A,
   options: AnswerOptions & { observe: (event: BusEvent) => void },
 ): Subscription {
-  const { concurrency, observe } = options;
+  const { concurrency, queue, observe } = options;
   const mismatch = mismatchOf(options.schema);
   let running = 0;
 
@@ -53,6 +53,7 @@ export function answer<Q, A>(
   }
 
   return nc.subscribe(subject, {
+    ...(queue && { queue }),
     callback: (error, message) => {
       if (error) {
         // ConnectionProblems reports a denied subscription.

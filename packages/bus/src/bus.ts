@@ -25,6 +25,8 @@ export interface AnswerOptions {
   schema: TSchema;
   /** Questions handled at a time; further ones are refused with BUS_BUSY. */
   concurrency: number;
+  /** Instances with the same name share the questions: each goes to one of them. */
+  queue?: string;
 }
 
 export interface Bus {

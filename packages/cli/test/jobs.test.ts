@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { type DemoImage, generateImages } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
 import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import { pdfOf } from '@tidemark/testing/media';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { run } from '../src/commands.ts';
@@ -16,6 +18,7 @@ import { signToken } from '../src/token.ts';
 import { eventually, root } from './tidemark-up.ts';
 
 const SECRET = 'a secret of thirty-two characters';
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 async function startService(t: Test, name: 'gateway' | 'batch', env: Record<string, string>): Promise<string> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.resolve(`@tidemark/${name}/main`)), [], {
@@ -119,6 +122,74 @@ t.test('lists, shows, watches, pauses, resumes, retries and cancels jobs', async
 
   const env = { TIDEMARK_URL: url, TIDEMARK_TOKEN: service, TIDEMARK_HOME: '/nowhere' };
   t.match(await jobs(`show ${good}`, env), { text: good }, 'the environment may name gateway and token');
+});
+
+t.test('images are transformed and read at once, with the rights of the caller', async (t) => {
+  const { url, sql } = await openJobs(t);
+  const [ada, bob] = await Promise.all(['ada', 'bob'].map((sub) => signToken(SECRET, { role: 'authenticated', sub })));
+  const ask = (path: string, { token = ada as string | null, ...init }: RequestInit & { token?: string | null } = {}) =>
+    fetch(`${url}${path}`, {
+      ...init,
+      headers: { ...(token && { authorization: `Bearer ${token}` }), ...init.headers },
+    });
+  const upload = async (path: string, body: Uint8Array<ArrayBuffer>) =>
+    (await (await ask(`/api/v1/files/${path}`, { method: 'PUT', body })).json()) as { id: string; sha256: string };
+  let image: DemoImage | undefined;
+  for await (const generated of generateImages({ count: 1, seed: 1 })) image = generated;
+  const photo = await upload('photo.jpg', Uint8Array.from(image!.bytes));
+  const letter = await upload(
+    'letter.pdf',
+    Uint8Array.from(pdfOf([['First page'], ['Dear reader of the second page']])),
+  );
+  const transform = { method: 'POST', body: '{"resize": {"width": 40}, "format": "png"}', headers: JSON_TYPE };
+
+  const made = await ask(`/api/v1/images/transform?file=${photo.id}`, transform);
+  t.match([made.status, made.headers.get('content-type')], [200, 'image/png']);
+  t.equal(Buffer.from(await made.arrayBuffer()).readUInt32BE(16), 40, 'the width in the header of the PNG');
+  const body = { method: 'POST', body: Uint8Array.from(image!.bytes), headers: { 'content-type': image!.contentType } };
+  t.equal(
+    (await ask(`/api/v1/images/transform?transform=${encodeURIComponent('{"format":"webp"}')}`, body)).status,
+    200,
+  );
+  const read = await ask(`/api/v1/ocr?file=${letter.id}&page=2`, { method: 'POST' });
+  t.match(await read.json(), { text: /Dear reader of the second page/, page: 2, pages: 2, dpi: 300 });
+
+  t.equal((await ask(`/api/v1/images/transform?file=${photo.id}`, { ...transform, token: bob! })).status, 404);
+  t.equal((await ask(`/api/v1/images/transform?file=${photo.id}`, { ...transform, token: null })).status, 401);
+  const wrong = await ask(`/api/v1/images/transform?file=${letter.id}`, transform);
+  t.match([wrong.status, await wrong.json()], [415, { code: 'BATCH_IMAGE_TYPE', hint: /Convert it/ }]);
+  t.equal((await ask(`/api/v1/ocr?file=${letter.id}&languages=tlh`, { method: 'POST' })).status, 400);
+  t.equal(
+    (await ask(`/api/v1/images/transform?file=${photo.id}`, { ...transform, body: '{"format": "bmp"}' })).status,
+    422,
+  );
+
+  const small = await ask(`/api/v1/files/${photo.id}?width=64`);
+  t.match(
+    [small.status, small.headers.get('content-type'), small.headers.get('etag')],
+    [200, 'image/webp', `"${photo.sha256}-w64"`],
+  );
+  t.match(small.headers.get('cache-control'), /^private, max-age=31536000, immutable$/);
+  const bytes = Buffer.from(await small.arrayBuffer());
+  t.equal(bytes.toString('latin1', 8, 12), 'WEBP');
+  const headers = { 'if-none-match': `"${photo.sha256}-w64"` };
+  t.equal((await ask(`/api/v1/files/${photo.id}?width=64`, { headers })).status, 304);
+  t.equal((await ask(`/api/v1/files/${photo.id}?width=65`)).status, 400);
+  t.equal(
+    (await ask(`/api/v1/files/${photo.id}?width=64`, { token: bob! })).status,
+    404,
+    'one that is kept is hidden as well',
+  );
+  const failed = await ask(`/api/v1/files/${letter.id}?width=64`);
+  t.match([failed.status, failed.headers.get('cache-control')], [415, null]);
+
+  const many = await Promise.all(
+    Array.from({ length: 24 }, () => ask(`/api/v1/ocr?file=${letter.id}`, { method: 'POST' })),
+  );
+  const statuses = new Set(many.map(({ status }) => status));
+  t.ok(statuses.has(200) && [...statuses].every((status) => [200, 429, 503].includes(status)), [...statuses].join());
+  t.ok(many.every(({ status, headers }) => status === 200 || headers.has('retry-after')));
+  t.equal((await sql`select from tidemark.jobs`).length, 0, 'without a job');
 });
 
 t.test('KINDS.md of batch shows how a kind of one’s own is started, submitted and watched', async (t) => {

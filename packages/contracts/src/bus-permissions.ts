@@ -22,7 +22,7 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
   const subjects = subjectsFor(prefix);
   return {
     gateway: {
-      publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), ...readChanges(subjects)],
+      publish: [subjects.allTelemetryOf('gateway'), allReplies('metrics'), subjects.atOnce, ...readChanges(subjects)],
       subscribe: [
         ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
         subjects.allInspectionsOf('requests'),
@@ -58,9 +58,11 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
         ...consumeWork(subjects),
         ...readChanges(subjects, subjects.changes('tidemark', 'jobs')),
         allReplies('metrics'),
+        allReplies('gateway'),
       ],
       subscribe: [
         subjects.allWork,
+        subjects.atOnce,
         ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
         allReplies('batch'),
       ],

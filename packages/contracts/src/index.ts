@@ -1,4 +1,5 @@
 export * from './alerts.ts';
+export * from './at-once.ts';
 export * from './bus-permissions.ts';
 export * from './changes.ts';
 export * from './channels.ts';

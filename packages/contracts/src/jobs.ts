@@ -105,6 +105,30 @@ export const ImageTransformSpec = Type.Object(
 );
 export type ImageTransformSpec = Static<typeof ImageTransformSpec>;
 
+/** How `ocr` reads the text of images and documents. */
+export const OcrOptions = Type.Object(
+  {
+    languages: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9_]{1,31}$' }), {
+        minItems: 1,
+        maxItems: 8,
+        uniqueItems: true,
+        description: 'codes of tesseract, the main one first; default: eng',
+      }),
+    ),
+    dpi: Type.Optional(
+      Type.Integer({
+        minimum: 72,
+        maximum: 600,
+        default: 300,
+        description: 'at which pages of a PDF are drawn; lower where a page would have too many pixels',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type OcrOptions = Static<typeof OcrOptions>;
+
 /** A request for a new job. `tidemark.job_kinds` lists the kinds and the schemas of their specs. */
 export const CreateJob = Type.Object(
   {

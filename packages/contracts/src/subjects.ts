@@ -26,6 +26,8 @@ export interface Subjects {
   channel(name: string): string;
   /** `inspect.<what>.<instance>`: core NATS request and reply, from operators to an instance. */
   inspect(what: Inspection, instance: string): string;
+  /** `at-once`: core NATS request and reply, AtOnceRequest → AtOnceAnswer, from a gateway to any batch instance. */
+  readonly atOnce: string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;
   /** `channels.*` and `inspect.*.*`, for subscriptions and permissions. */
@@ -62,6 +64,7 @@ export function subjects(prefix = ''): Subjects {
     allTelemetry: `${p}telemetry.>`,
     channel: (name: string) => `${p}channels.${subjectToken(name)}`,
     inspect: (what: Inspection, instance: string) => `${p}inspect.${what}.${subjectToken(instance)}`,
+    atOnce: `${p}at-once`,
     alerts: (severity: Severity) => `${p}alerts.${severity}`,
     allAlerts: `${p}alerts.>`,
     allChannels: `${p}channels.*`,

@@ -35,6 +35,7 @@ t.test('each subject has exactly the writers and readers that it needs', async (
     [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('text', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('requests', 'g-1'), ['metrics'], ['gateway', 'realtime']],
+    [s.atOnce, ['gateway'], ['batch']],
     [s.alerts('critical'), ['realtime', 'batch', 'metrics'], ['metrics']],
     ['$JS.API.INFO', ['gateway', 'realtime', 'batch', 'metrics'], []],
     [`$JS.API.STREAM.CREATE.${changes}`, ['realtime'], []],
@@ -74,6 +75,7 @@ t.test('only the requesting service can read its replies', async (t) => {
     ['gateway', 'realtime', 'batch'],
     'inspections are answered',
   );
+  t.same(allowed('publish', `${inboxPrefix('gateway')}.x.1`), ['batch'], 'what is asked at once is answered');
   t.same(allowed('publish', `${inboxPrefix('batch')}.x.1`), [], 'JetStream alone answers the others');
 });
 

@@ -2,6 +2,7 @@
 import type { Bus } from '@tidemark/bus';
 import { createAlerts } from './alerts/alerts.ts';
 import { watchDeadLetters } from './alerts/dead-letters.ts';
+import { startAtOnce } from './at-once/at-once.ts';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { startPlanning } from './jobs/start-planning.ts';
@@ -35,7 +36,8 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
   const alerts = createAlerts(bus, instance, observe);
   const running = startRunning({ resources, chunks, alerts, workerFile });
   const { runner, handler, workers, storeGate, admission } = running;
-  const planning = startPlanning({ resources, jobs, chunks, onCancelled: handler.cancel });
+  const atOnce = startAtOnce({ resources, bus, admission, workerFile });
+  const planning = startPlanning({ resources, workers: atOnce.workers, jobs, chunks, onCancelled: handler.cancel });
   const { sweeper } = planning;
   const announcements = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
@@ -53,13 +55,15 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
     snapshots,
     writers,
     reports,
+    atOnce,
     async stopTaking(): Promise<void> {
       resources.stopRegistration();
+      atOnce.stopTaking();
       for (const part of [announcements, temporary, deadLetters, alerts]) part.stop();
       await Promise.all([changes.stop(), running.stopTaking(), planning.stop()]);
     },
     async close(): Promise<void> {
-      await running.close();
+      await Promise.all([running.close(), atOnce.close()]);
       await resources.close();
     },
   };

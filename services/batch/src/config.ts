@@ -45,6 +45,31 @@ export const configSchema = Type.Object({
     maximum: 1024 ** 3,
     description: 'bytes of a response, also when it is decompressed',
   }),
+  BATCH_AT_ONCE: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 256,
+    description:
+      'requests of gateways (transforms, thumbnails, OCR) that are answered without a job at a time, in worker processes beside those of jobs; further ones get 503',
+  }),
+  SEGMENT_MODEL_URL: Type.String({
+    default: '',
+    pattern: '^(https?://[^ ]+)?$',
+    description:
+      'URL of a model server for image.segment that speaks the Open Inference Protocol v2; it may be local. Empty: none',
+  }),
+  SEGMENT_CONCURRENCY: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 64,
+    description: 'images that the model server gets at a time, from all instances together',
+  }),
+  SEGMENT_TIMEOUT_MS: Type.Integer({
+    default: 30_000,
+    minimum: 50,
+    maximum: 120_000,
+    description: 'ms for one answer of the model server',
+  }),
   BATCH_THREADS: Type.Integer({
     default: 0,
     minimum: 0,

@@ -198,6 +198,63 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `"${p.name}" would take ${megabytes(p.bytes)} decoded, ${megabytes(p.limit)} are allowed`,
     hint: 'Send a smaller image or ask for a smaller result, or raise BATCH_MEMORY_MB.',
   }),
+  AT_ONCE_LATE: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `it was not done within ${p.ms} ms`,
+    hint: 'Try again after Retry-After, or start a job, which may take longer.',
+    retryAfter: 2,
+  }),
+  LANGUAGE_MISSING: row<{ missing: readonly string[]; installed: readonly string[] }>({
+    status: 400,
+    message: (p) => `no model is installed for the language ${p.missing.join(', ')}`,
+    hint: (p) =>
+      `Use some of: ${p.installed.join(', ')}; or install a package @tesseract.js-data/<language> beside batch and start it again.`,
+  }),
+  PDF_LOCKED: row<{ name: string }>({
+    status: 422,
+    message: (p) => `"${p.name}" is encrypted, and opens with a password only`,
+    hint: 'Upload it without a password. One that is encrypted with an empty password is read.',
+  }),
+  PDF_DAMAGED: row<{ name: string; reason: string }>({
+    status: 422,
+    message: (p) => `"${p.name}" could not be read as a PDF: ${p.reason}`,
+    hint: 'The file is cut short or damaged: upload it again.',
+  }),
+  PDF_PAGES: row<{ name: string; pages: number; limit: number }>({
+    status: 413,
+    message: (p) => `"${p.name}" has ${p.pages} pages, ${p.limit} are allowed`,
+    hint: 'Divide the document.',
+  }),
+  PDF_NO_PAGE: row<{ name: string; page: number; pages: number }>({
+    status: 404,
+    message: (p) => `"${p.name}" has no page ${p.page}: it has ${p.pages}`,
+    hint: 'Pages are counted from 1.',
+  }),
+  PDF_NOT_EXPANDED: row<{ name: string; pages: number }>({
+    status: 503,
+    message: (p) => `the ${p.pages} pages of "${p.name}" could not be counted when the job was planned`,
+    hint: 'Nothing of the document was read. Start a new job for it: the instance was busy, or its file store slow.',
+  }),
+  OCR_FAILED: row<{ name: string }>({
+    status: 422,
+    message: (p) => `the text of "${p.name}" could not be read`,
+    hint: 'The log of batch has the error. Try a smaller image, or one of better quality.',
+  }),
+  SEGMENTS_TOO_COMPLEX: row<{ name: string; part: 'objects' | 'polygons' | 'run lengths' }>({
+    status: 422,
+    message: (p) => `the ${p.part} of "${p.name}" are too many to be written down`,
+    hint: 'Blur or shrink the image with image.transform first, raise minArea, or leave out geojson or coco.',
+  }),
+  NO_MODEL_SERVER: row({
+    status: 400,
+    message: 'there is no model server, so that the spec may not have a model',
+    hint: 'Leave "model" out for a threshold, or set SEGMENT_MODEL_URL in the environment of batch.',
+  }),
+  RESULT_TOO_LARGE: row<{ name: string; bytes: number; limit: number }>({
+    status: 413,
+    message: (p) => `the result of "${p.name}" has ${p.bytes} bytes, and ${p.limit} are returned at once`,
+    hint: 'Ask for a smaller one, or start a job: its results are files of any size.',
+  }),
   INPUT_TOO_LARGE: row<{ name: string; limit: number }>({
     status: 413,
     message: (p) => `"${p.name}" is larger than ${megabytes(p.limit)}`,

@@ -5,6 +5,7 @@ import type { Level } from 'pino';
 export type BatchOwnEvent =
   | { type: 'job.snapshot_lost'; job: string; restarts: number }
   | { type: 'job.planned'; job: string; items: number; chunks: number; ms: number }
+  | { type: 'job.not_expanded'; job: string; name: string; error: Error }
   | { type: 'job.refused'; job: string; code: string; error: Error }
   | { type: 'job.finished'; job: string; state: string; done: number; failed: number }
   | { type: 'job.plan_failed'; job: string; error: Error }
@@ -45,6 +46,7 @@ export type BatchEvent = BatchOwnEvent | SharedEvent;
 export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>> = {
   ...sharedEventLevels,
   'job.planned': 'info',
+  'job.not_expanded': 'warn',
   'job.refused': 'info',
   'job.finished': 'info',
   'job.plan_failed': 'warn',

@@ -12,6 +12,7 @@ import { createKindTimes } from './jobs/kind-times.ts';
 import { registerKinds } from './kinds/kind-registry.ts';
 import { loadKinds } from './kinds/load-kinds.ts';
 import { startLeases } from './leases/leases.ts';
+import { createModelServer } from './models/model-server.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import * as settings from './settings.ts';
 import { openJobDatabase } from './tables/job-database.ts';
@@ -37,12 +38,13 @@ export async function openResources(options: ResourcesOptions) {
   const worker = `${instance}/${randomUUID()}`;
   const kinds = await loadKinds(config.BATCH_KINDS);
   await pool.query(jobStatements.keepTenantClaim, [config.BATCH_TENANT_CLAIM]);
-  const registration = await registerKinds(pool, kinds, observe);
+  const registration = await registerKinds(pool, kinds, settings.targetCalls(config), observe);
   const queue = createChunkQueue(bus, observe);
   await queue.ensure();
   const registry = createFileRegistry(pool);
   const store = await openFileStore(fileStoreOptions(config));
   const http = createSafeHttp(settings.httpSettings(config));
+  const models = createModelServer(settings.modelSettings(config));
   const tables = openJobDatabase({ database, registry, store, config, roles, worker, observe });
   const leases = await startLeases({ database: leaseDatabase, worker, leaseMs: config.BATCH_LEASE_MS, observe });
 
@@ -58,13 +60,14 @@ export async function openResources(options: ResourcesOptions) {
     registry,
     store,
     http,
+    models,
     ...tables,
     leases,
     traces: createJobTraces(pool, options.tracing),
     observe,
     stopRegistration: registration.stop,
     async close(): Promise<void> {
-      await Promise.all([leases.stop(), tables.snapshots.stop(), http.close()]);
+      await Promise.all([leases.stop(), tables.snapshots.stop(), http.close(), models.close()]);
       store.close();
     },
   };

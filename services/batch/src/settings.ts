@@ -7,6 +7,7 @@ import type { SafeHttpOptions } from './http/safe-http.ts';
 import type { PlannerOptions } from './jobs/planner.ts';
 import type { InstanceLimits } from './kinds/job-kind.ts';
 import { type Kinds, kindModules } from './kinds/load-kinds.ts';
+import type { ModelServerOptions } from './models/model-server.ts';
 import type { ChunkHandlerOptions } from './runner/chunk-handler.ts';
 import type { WorkerPoolOptions } from './workers/worker-pool.ts';
 
@@ -36,6 +37,16 @@ export const instanceLimits = (config: Config): InstanceLimits => ({
 
 export const storeTimeoutMs = (config: Config): number => Math.ceil(config.BATCH_ITEM_TIMEOUT_MS * STORE_SHARE);
 
+/** The limits of kinds whose targets have one of their own. */
+export const targetCalls = (config: Config): Readonly<Record<string, number>> => ({
+  'image.segment': config.SEGMENT_CONCURRENCY,
+});
+
+export const modelSettings = (config: Config): ModelServerOptions => ({
+  url: config.SEGMENT_MODEL_URL,
+  timeoutMs: config.SEGMENT_TIMEOUT_MS,
+});
+
 export const httpSettings = (config: Config): SafeHttpOptions => ({
   hosts: config.BATCH_HTTP_HOSTS,
   secrets: config.BATCH_HTTP_SECRETS,
@@ -53,7 +64,8 @@ export const workerPoolSettings = (
     limits: instanceLimits(config),
   },
   threads: workerSizes(config).threads,
-  waitingLimit: slotsOf(config).thread,
+  // A step of an item on 'main' takes a place as well.
+  waitingLimit: slotsOf(config).thread + workerSizes(config).threads,
   recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
   recycleBytes: config.BATCH_RECYCLE_MB * 1024 ** 2,
   maxChildBytes: workerSizes(config).childBytes,

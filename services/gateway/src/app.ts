@@ -35,6 +35,7 @@ import { methodsOf } from './request/methods-of.ts';
 import { preRequestSql } from './request/pre-request.ts';
 import { fileRoutes } from './routes/files/files.ts';
 import { jobRoutes } from './routes/jobs/jobs.ts';
+import { mediaRoutes } from './routes/media/media.ts';
 import { docsRoutes } from './routes/openapi/docs.ts';
 import { openapiRoute } from './routes/openapi/openapi.ts';
 import { rpcRoute } from './routes/rpc/call.ts';
@@ -63,6 +64,7 @@ const ROUTES = [
   jobRoutes,
   scheduleRoutes,
   fileRoutes,
+  mediaRoutes,
   openapiRoute,
   docsRoutes,
   startPageRoute,

@@ -4,6 +4,7 @@ import type { CatalogFollower, PlanCache } from '@tidemark/plan';
 import type { Cache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import type { Exporter } from './reply/export/exporter.ts';
+import type { AskAtOnce } from './request/ask-at-once.ts';
 import type { ReadRequests } from './request/read-requests.ts';
 import type { Writer } from './writes/writer.ts';
 
@@ -16,5 +17,6 @@ export interface RouteContext {
   readonly readRequests: ReadRequests;
   readonly writer: Writer;
   readonly exporter: Exporter;
+  readonly atOnce: AskAtOnce;
   readonly files: { readonly store: FileStore; readonly registry: FileRegistry };
 }

@@ -261,6 +261,34 @@ export const errors = {
       details: (p) => p.pointer,
       hint: (p) => p.hint,
     }),
+    AT_ONCE_FULL: row<{ limit: number }>({
+      status: 503,
+      message: (p) => `${p.limit} requests wait for an image or a text already`,
+      hint: 'Try again after Retry-After, or start a job.',
+      retryAfter: 1,
+    }),
+    AT_ONCE_SHARE: row<{ running: number }>({
+      status: 429,
+      message: (p) => `${p.running} of your requests wait for an image or a text already`,
+      hint: 'Try again after Retry-After, or start a job.',
+      retryAfter: 1,
+    }),
+    AT_ONCE_BUSY: row({
+      status: 503,
+      message: 'all batch instances answer other requests',
+      hint: 'Try again after Retry-After, or start a job. Operators may raise BATCH_AT_ONCE, or start more instances.',
+      retryAfter: 1,
+    }),
+    MEDIA_INPUT: row<{ problem: string }>({
+      status: 400,
+      message: (p) => `the request names no input: ${p.problem}`,
+      hint: 'Name a file by its id (?file=), or send the image as the body, with its Content-Type.',
+    }),
+    MEDIA_OPTIONS: row<{ problem: string; hint: string }>({
+      status: 422,
+      message: (p) => `the options are not valid: ${p.problem}`,
+      hint: (p) => p.hint,
+    }),
     JOB_NOT_FOUND: row<{ id: string }>({
       status: 404,
       message: (p) => `no job ${p.id} exists that you may see`,

@@ -30,6 +30,7 @@ import { TrafficWindows } from './http/requests/traffic-windows.ts';
 import { telemetrySections } from './metrics.ts';
 import { openCatalog } from './open-catalog.ts';
 import { openExporter } from './reply/export/open-exporter.ts';
+import { createAskAtOnce } from './request/ask-at-once.ts';
 import { ReadRequests } from './request/read-requests.ts';
 import { startOrphanSweep } from './routes/files/orphan-sweep.ts';
 import { Writer } from './writes/writer.ts';
@@ -90,6 +91,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     writer,
     exporter: openExporter(config, db, metrics),
     readRequests: new ReadRequests(),
+    atOnce: createAskAtOnce(bus, config, metrics),
     files,
     logger,
     health,

@@ -24,14 +24,17 @@ export function widths(kind: 'equal' | 'log-uniform', most: number): number[] {
 export async function storeImages(filesDir: string, sides: readonly number[]): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
   for (const [n, width] of sides.entries()) {
-    const bytes = await makeJpeg(width, Math.round(width * 0.75), n);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const path = join(filesDir, keyOf(sha256));
-    await mkdir(join(path, '..'), { recursive: true });
-    await writeFile(path, bytes);
-    files.push({ path, sha256, bytes: bytes.length });
+    files.push(await storeContent(filesDir, await makeJpeg(width, Math.round(width * 0.75), n)));
   }
   return files;
+}
+
+export async function storeContent(filesDir: string, bytes: Buffer): Promise<ImageFile> {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const path = join(filesDir, keyOf(sha256));
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, bytes);
+  return { path, sha256, bytes: bytes.length };
 }
 
 /** As the file store names it. */

@@ -4,12 +4,14 @@ import { runLab } from '../lab/run-lab.ts';
 import type { TrialResult } from '../lab/run-trial.ts';
 import type { Trial } from '../lab/trial.ts';
 import { corpus } from './scenarios/corpus.ts';
+import { documents } from './scenarios/documents.ts';
 import { exportRows } from './scenarios/export.ts';
 import { heldSnapshot } from './scenarios/held-snapshot.ts';
 import { imageSizes, images } from './scenarios/images.ts';
 import { memory } from './scenarios/memory.ts';
 import { neighbour } from './scenarios/neighbour.ts';
 import { noop } from './scenarios/noop.ts';
+import { segment } from './scenarios/segment.ts';
 import { startLatency } from './scenarios/start-latency.ts';
 import { wal } from './scenarios/wal.ts';
 
@@ -24,6 +26,8 @@ export const batchScenarios: readonly Trial[] = [
   memory,
   exportRows,
   corpus,
+  segment,
+  documents,
 ];
 
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {

@@ -14,7 +14,8 @@ export const targetStatements = {
   /** $1: kind, $2: target, $3: tenant, $4: job, $5: chunk. */
   answered: `
     update tidemark.job_targets t set changed_at = clock_timestamp(), failures = 0,
-      allowed = case when t.allowed < 1 then 1 else least(${MAX_ALLOWED}, t.allowed + 1 / t.allowed) end
+      allowed = case when t.allowed < 1 then 1 else least(
+        coalesce(tidemark.most_target_calls(t.kind), ${MAX_ALLOWED}), t.allowed + 1 / t.allowed) end
     from tidemark.job_chunks c
     where t.kind = $1::text and t.target = $2::text and t.tenant = $3::text and c.job_id = $4::uuid and c.chunk = $5::int
       and (t.cut_at is null or c.started_at > t.cut_at)`,

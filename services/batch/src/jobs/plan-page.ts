@@ -2,6 +2,7 @@ import type { TidemarkError } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import { toStorable } from '../items/storable.ts';
 import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
+import { EXPANDED_FILES } from './expand-inputs.ts';
 
 /** The place of a file's bytes is read when the item runs, with the rights of that moment. */
 export interface PlannedItem {
@@ -33,13 +34,15 @@ export async function planPage(
   kind: JobKind,
   context: SourceContext<unknown>,
   { cursor, total, limit, maxItems }: { cursor: string | null; total: number; limit: number; maxItems: number },
+  expand: (inputs: readonly unknown[]) => Promise<readonly unknown[]> = async (inputs) => inputs,
 ): Promise<ItemsPage> {
-  const page = await kind.source(context, cursor, limit);
-  if (total + page.inputs.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
+  const page = await kind.source(context, cursor, kind.expands ? Math.min(limit, EXPANDED_FILES) : limit);
+  const inputs = await expand(page.inputs);
+  if (total + inputs.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
   const items: PlannedItem[] = [];
   const refused: ItemsPage['refused'] = [];
   let bytes = 0;
-  for (const [n, input] of page.inputs.entries()) {
+  for (const [n, input] of inputs.entries()) {
     const index = total + n;
     const checked = toStorable(input);
     if ('problem' in checked) {

@@ -6,10 +6,12 @@ import type { BatchEvent } from '../events.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
 import type { SourceContext } from '../kinds/job-kind.ts';
 import { type Kinds, kindVersions } from '../kinds/load-kinds.ts';
+import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import { readQueryPage } from '../tables/query-page.ts';
 import type { JobTraces } from '../tracing/job-traces.ts';
 import { errorColumn } from './error-column.ts';
+import type { ExpandInputs } from './expand-inputs.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
@@ -24,6 +26,8 @@ export interface PlannerOptions {
   registry: FileRegistry;
   databaseOf: (identity: JobIdentity) => DatabaseContext;
   http: SafeHttp;
+  models: ModelServer;
+  expand: ExpandInputs;
   ledger: JobLedger;
   times: KindTimes;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
@@ -93,8 +97,18 @@ export function createPlanner(options: PlannerOptions): Planner {
     const from = { cursor, total, limit, maxItems: options.maxItems };
     const database = options.databaseOf(job);
     const rows: SourceContext<unknown>['rows'] = (query, after, most) => readQueryPage(database, query, after, most);
-    const context = { job: id, spec, identity, files: registry, database, rows, http: options.http };
-    const page = await planPage(kind, context, from).catch((error: unknown) => {
+    const context = {
+      job: id,
+      spec,
+      identity,
+      files: registry,
+      database,
+      rows,
+      http: options.http,
+      models: options.models,
+    };
+    const expand = (inputs: readonly unknown[]) => options.expand(kind, { id, spec, identity }, inputs);
+    const page = await planPage(kind, context, from, expand).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(id, page.items.length + page.refused.length);

@@ -5,21 +5,26 @@ import { startRetention } from '../retention/retention.ts';
 import { startScheduler } from '../schedules/scheduler.ts';
 import { plannerSettings } from '../settings.ts';
 import { startSweeper } from '../sweeper/sweeper.ts';
+import type { WorkerPool } from '../workers/worker-pool.ts';
+import { createExpander } from './expand-inputs.ts';
 import type { JobLedger } from './job-ledger.ts';
 import { createPlanner } from './planner.ts';
 
 export interface PlanningOptions {
   resources: Resources;
+  /** Look into documents. */
+  workers: Pick<WorkerPool, 'run'>;
   jobs: JobLedger;
   chunks: ChunkLedger;
   onCancelled: (job: string) => void;
 }
 
-export function startPlanning({ resources, jobs, chunks, onCancelled }: PlanningOptions) {
+export function startPlanning({ resources, workers, jobs, chunks, onCancelled }: PlanningOptions) {
   const { config, pool, queue, roles, observe } = resources;
   const planner = createPlanner({
     ...resources,
     ...plannerSettings(config),
+    expand: createExpander({ ...resources, workers }),
     ledger: jobs,
     publish: queue.publish,
     onMore: (job) => sweeper.planPage(job),

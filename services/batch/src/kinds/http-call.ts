@@ -3,8 +3,10 @@ import { type Static, Type } from 'typebox';
 import { errors } from '../errors.ts';
 import { HttpFailure } from '../http/http-failure.ts';
 import { createPace } from '../http/pace.ts';
+import { responseFailure } from '../http/response-failure.ts';
 import type { HttpRequest, HttpResponse, SafeHttp } from '../http/safe-http.ts';
 import { fillJson, fillText, fillUrl, type Variables } from '../http/template.ts';
+import { within } from '../http/within.ts';
 import { defineKind, type ItemResult } from './job-kind.ts';
 
 const HttpCallSpec = Type.Object(
@@ -53,7 +55,6 @@ const OWN_HEADERS = new Set([
 ]);
 /** The rest of an item's value has room beside it. */
 const MAX_VALUE_CHARACTERS = 16_384;
-const RETRIED = new Set([408, 425, 500, 502, 504]);
 const pace = createPace();
 
 export default defineKind({
@@ -81,9 +82,10 @@ export default defineKind({
         const failure = { code: 'HTTP_PACE', message: `more than ${perSecond} calls a second wait`, throttled: true };
         return { failure, retryAfter: seconds };
       }
-      const stop = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const request = requestOf(spec, item.input, `${job}/${item.index}`, stop);
-      return resultOf(hostOf(spec), await http!.request(request));
+      return await within(timeoutMs, signal, async (stop) => {
+        const request = requestOf(spec, item.input, `${job}/${item.index}`, stop);
+        return resultOf(hostOf(spec), await http!.request(request));
+      });
     } catch (error) {
       if (error instanceof HttpFailure) return { failure: error.failure };
       throw error;
@@ -129,17 +131,7 @@ function requestOf(spec: HttpCallSpec, variables: Variables, key: string, signal
 
 function resultOf(host: string, { status, headers, body }: HttpResponse): ItemResult {
   if (status >= 200 && status < 300) return successOf(status, headers, body);
-  const message = `${host} answered ${status}: ${body
-    .subarray(0, 200)
-    .toString()
-    .replace(/[\p{Cc}\ufffd]+/gu, ' ')}`;
-  const code = `HTTP_${status}`;
-  const later = {
-    ...(headers['retry-after'] !== undefined && { retryAfter: headers['retry-after'] }),
-    ...(headers.date !== undefined && { responseDate: headers.date }),
-  };
-  if (status === 429 || status === 503) return { failure: { code, message, throttled: true }, ...later };
-  return RETRIED.has(status) ? { failure: { code, message, retry: true }, ...later } : { failure: { code, message } };
+  return responseFailure({ code: 'HTTP', host }, { status, headers, body });
 }
 
 function successOf(status: number, headers: HttpResponse['headers'], body: Buffer): ItemResult {

@@ -7,9 +7,13 @@ import type { Identity, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import type { Static, TSchema } from 'typebox';
 import type { SafeHttp } from '../http/safe-http.ts';
+import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import type { QueriedRow } from '../tables/query-page.ts';
 import type { TableQuery } from '../tables/table-query.ts';
+import type { ItemResult, OutputFile, StoredFile } from './item-result.ts';
+
+export type { FailedItem, ItemFailure, ItemResult, OutputFile, StoredFile } from './item-result.ts';
 
 export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   /** The value of `jobs.kind`: lower case letters, digits, dots, hyphens and underscores, at most 64 characters. */
@@ -31,11 +35,27 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
     itemMs: number;
     /** True when an item is the work of a whole job, such as an export: `itemMs` then holds alone. */
     isWholeJob?: boolean;
+    /** Most chunks that call one target at a time, of all tenants and instances together; default: what the target bears. */
+    targetCalls?: number;
   };
   /** Gives `context.database` to the items. They run in the service's process, on 'main'. */
   usesDatabase?: boolean;
   /** Gives `context.http` to the items, for calls of other services. They run in the service's process, on 'main'. */
   usesHttp?: boolean;
+  /** Gives `context.models`, the server of SEGMENT_MODEL_URL. The items run in the service's process, on 'main'. */
+  usesModels?: boolean;
+  /**
+   * Parts of the work on an item, by name, that run in a worker process: those that a kind on 'main' computes with (`context.step`),
+   * and the one that `expands` names.
+   */
+  steps?: Readonly<Record<string, Step<Static<Spec>, Input>>>;
+  /** Inputs of files that the source returns become several, such as the pages of a document. */
+  expands?: {
+    /** Whether a file with these first bytes (at most 1,024) is one of several items. */
+    applies(head: Buffer): boolean;
+    /** The step that returns the inputs. Where it fails, the input stays as it is, and its item fails by name when it runs. */
+    step: string;
+  };
   /** 'thread' for computation; 'main' for waiting, such as calls of other services. */
   runsOn: 'thread' | 'main';
   /** Returns the next inputs after the cursor, at most `limit`. The first cursor is null; a page without a cursor is the last. */
@@ -52,6 +72,14 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   finish?(tx: Transaction, job: FinishedJob<Static<Spec>>): Promise<void>;
 }
 
+/** Methods, so that a kind's steps may name its own types. */
+export interface Step<Spec, Input> {
+  /** Returns the bytes of memory that `run` needs. */
+  cost(item: Item<Input>, context: ItemContext<Spec>, given: unknown): Promise<number> | number;
+  /** Returns what structured clone copies: buffers, and plain data. */
+  run(item: Item<Input>, context: ItemContext<Spec>, given: unknown): unknown;
+}
+
 export interface SourceContext<Spec> {
   job: string;
   spec: Spec;
@@ -60,6 +88,7 @@ export interface SourceContext<Spec> {
   files: FileRegistry;
   database: DatabaseContext;
   http: SafeHttp;
+  models: ModelServer;
   /**
    * Reads a page of the rows of a query, `images?select=id,path&project_id=eq.7`, in the order of their primary key. Numbers of more
    * than 15 digits are text.
@@ -97,6 +126,10 @@ export interface ItemContext<Spec> {
   database?: DatabaseContext | undefined;
   /** Only of a kind with `usesHttp`. */
   http?: SafeHttp | undefined;
+  /** Only of a kind with `usesModels`. */
+  models?: ModelServer | undefined;
+  /** Runs a step of the kind in a worker process, with `given` as a structured clone. Only of a kind with `steps` on 'main'. */
+  step?: ((name: string, given?: unknown) => Promise<unknown>) | undefined;
   /** Aborted when the time of the item is over or the job was cancelled. */
   signal: AbortSignal;
   limits: InstanceLimits;
@@ -107,50 +140,6 @@ export interface InstanceLimits {
   /** Maximum width × height × pages of an image. */
   pixels: number;
   itemMs: number;
-}
-
-/** `value` is JSON of at most 64 KB; `json` is its text instead, whose numbers keep all their digits. */
-export type ItemResult = { files?: (OutputFile | StoredFile)[]; value?: unknown; json?: string } | FailedItem;
-
-export interface FailedItem {
-  failure: ItemFailure;
-  /** JSON of at most 64 KB, such as what the item has done all the same. */
-  value?: unknown;
-  /** Delays the next attempt, at most 15 minutes: seconds, or the text of a Retry-After header in either form. */
-  retryAfter?: number | string;
-  /** The Date header of the same response, against which a Retry-After with a date is read. */
-  responseDate?: string;
-}
-
-export interface OutputFile {
-  bytes: Buffer;
-  contentType: string;
-  /** The extension without the dot: letters and digits, at most 16. */
-  extension: string;
-  /** The last part of the output's path, without the extension; default: the item's name. */
-  name?: string;
-  metadata?: Record<string, unknown>;
-}
-
-/** An output whose bytes are in the store. */
-export interface StoredFile {
-  key: string;
-  sha256: string;
-  size: number;
-  contentType: string;
-  extension: string;
-  name?: string | undefined;
-  metadata: Record<string, unknown>;
-}
-
-export interface ItemFailure {
-  code: string;
-  message: string;
-  hint?: string | null;
-  /** True when the cause may be temporary, so that the item is tried again within BATCH_MAX_ATTEMPTS. */
-  retry?: boolean;
-  /** True when the target refused the item because of its load (429, 503): it runs again later without losing an attempt. */
-  throttled?: boolean;
 }
 
 export interface FinishedJob<Spec> {

@@ -38,13 +38,15 @@ const SEEN = `
 export async function registerKinds(
   pool: Pool,
   kinds: Kinds,
+  /** By the name of the kind. */
+  targetCalls: Readonly<Record<string, number>>,
   observe: (event: BatchEvent) => void,
 ): Promise<KindRegistry> {
   const rows = [...kinds.values()].map(({ name, version, spec, limits }) => ({
     name,
     version,
     spec_schema: spec,
-    limits,
+    limits: name in targetCalls ? { ...limits, targetCalls: targetCalls[name] } : limits,
   }));
   const names = JSON.stringify([...kinds.keys()]);
   await pool.query(REGISTER, [JSON.stringify(rows)]);

@@ -20,8 +20,10 @@ const OWN = [
   'corpus-generate',
   'export',
   'http-call',
+  'image-segment',
   'image-transform',
   'noop',
+  'ocr',
   'report-aggregate',
   'report-pdf',
 ];
@@ -33,9 +35,15 @@ const shape = Compile(
     oldest: Type.Optional(Type.Integer({ minimum: 1 })),
     spec: Type.Object({}),
     item: Type.Object({ input: Type.Enum(['file', 'value']), keepsSuccesses: Type.Boolean() }),
-    limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }), isWholeJob: Type.Optional(Type.Boolean()) }),
+    limits: Type.Object({
+      itemMs: Type.Integer({ minimum: 1 }),
+      isWholeJob: Type.Optional(Type.Boolean()),
+      targetCalls: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
     usesDatabase: Type.Optional(Type.Boolean()),
     usesHttp: Type.Optional(Type.Boolean()),
+    usesModels: Type.Optional(Type.Boolean()),
+    steps: Type.Optional(Type.Object({})),
     runsOn: Type.Enum(['thread', 'main']),
   }),
 );
@@ -86,8 +94,8 @@ async function loadKind(url: string): Promise<LoadedKind> {
     const [first] = shape.Errors(kind ?? {});
     throw errors.INVALID_KIND({ url, problem: `its default export: ${first?.instancePath || '/'} ${first?.message}` });
   }
-  if ((kind.usesDatabase || kind.usesHttp) && kind.runsOn !== 'main') {
-    throw errors.INVALID_KIND({ url, problem: 'a kind with usesDatabase or usesHttp runs on "main"' });
+  if ((kind.usesDatabase || kind.usesHttp || kind.usesModels) && kind.runsOn !== 'main') {
+    throw errors.INVALID_KIND({ url, problem: 'a kind with usesDatabase, usesHttp or usesModels runs on "main"' });
   }
   const missing = FUNCTIONS.find((name) => typeof kind[name] !== 'function');
   if (missing) throw errors.INVALID_KIND({ url, problem: `its default export has no function ${missing}` });

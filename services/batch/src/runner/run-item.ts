@@ -1,10 +1,12 @@
+import type { Semaphore } from '@tidemark/service';
 import { errors, isOwnError } from '../errors.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
-import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
+import type { InstanceLimits, ItemContext, JobKind } from '../kinds/job-kind.ts';
+import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import type { Failure, Outcome, Task } from '../workers/protocol.ts';
-import { runTask, type TaskEnvironment } from '../workers/run-task.ts';
+import { runTask, StepFailed, type TaskEnvironment } from '../workers/run-task.ts';
 import type { WorkerPool } from '../workers/worker-pool.ts';
 
 export interface RunItemDeps {
@@ -12,7 +14,10 @@ export interface RunItemDeps {
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
   databaseOf: (identity: JobIdentity) => DatabaseContext;
   http: SafeHttp;
+  models: ModelServer;
   limits: InstanceLimits;
+  /** Steps of items on 'main' at a time: as many as workers, so that those items do not take the places of others. */
+  stepPlaces: Semaphore;
 }
 
 export interface ItemRun {
@@ -32,8 +37,9 @@ export async function runItem(
   const { workers } = deps;
   const itemMs = itemTimeMs(kind, deps.limits);
   try {
-    const onMain = runOnMain(deps, kind, identity);
-    const alone = isolated && !kind.usesDatabase && !kind.usesHttp ? workers.runIsolated : undefined;
+    const onMain = runOnMain(deps, kind, { identity, isolated });
+    const needsMain = kind.usesDatabase || kind.usesHttp || kind.usesModels || kind.steps !== undefined;
+    const alone = isolated && !(needsMain && kind.runsOn === 'main') ? workers.runIsolated : undefined;
     const run = alone ?? (kind.runsOn === 'thread' ? workers.run : onMain);
     const outcome = await run(task, itemMs, signal);
     signal.throwIfAborted();
@@ -49,7 +55,11 @@ export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
   kind.limits.isWholeJob ? kind.limits.itemMs : Math.min(kind.limits.itemMs, limits.itemMs);
 
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
-function runOnMain(deps: RunItemDeps, kind: JobKind, identity: JobIdentity): WorkerPool['run'] {
+function runOnMain(
+  deps: RunItemDeps,
+  kind: JobKind,
+  { identity, isolated }: Pick<ItemRun, 'identity' | 'isolated'>,
+): WorkerPool['run'] {
   const { main, limits, databaseOf } = deps;
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
@@ -68,7 +78,24 @@ function runOnMain(deps: RunItemDeps, kind: JobKind, identity: JobIdentity): Wor
     const admit = async () => {};
     const database = kind.usesDatabase ? databaseOf(identity) : undefined;
     const http = kind.usesHttp ? deps.http : undefined;
-    const environment = { ...main, database, http, limits: { ...limits, itemMs }, signal: controller.signal, admit };
+    const models = kind.usesModels ? deps.models : undefined;
+    const { signal: stopSignal } = controller;
+    const runStep = isolated ? deps.workers.runIsolated : deps.workers.run;
+    const deadline = performance.now() + itemMs;
+    const step: ItemContext<unknown>['step'] =
+      kind.steps &&
+      (async (name, given = null) => {
+        const run = () => runStep({ ...task, step: { name, given } }, deadline - performance.now(), stopSignal);
+        const outcome = await deps.stepPlaces.run(run).catch((error: unknown) => {
+          // No failure of the item: its time is over, its process has ended, or the service stops.
+          stop(error);
+          throw error;
+        });
+        if ('failure' in outcome) throw new StepFailed(outcome.failure);
+        return outcome.output;
+      });
+    const own = { database, http, models, step };
+    const environment = { ...main, ...own, limits: { ...limits, itemMs }, signal: stopSignal, admit };
     try {
       // A kind that ignores its signal does not delay this.
       return await Promise.race([runTask(kind, task, environment), stopped]);

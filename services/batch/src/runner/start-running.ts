@@ -1,4 +1,5 @@
 /** Running takes chunks from the queue, runs their items in worker processes, and writes the results. */
+import { Semaphore } from '@tidemark/service';
 import type { Alerts } from '../alerts/alerts.ts';
 import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
 import { workerSizes } from '../config.ts';
@@ -42,6 +43,7 @@ export function startRunning({ resources, chunks, alerts, workerFile }: RunningO
     storeGate,
     slots,
     limits: settings.instanceLimits(config),
+    stepPlaces: new Semaphore(threads),
     main: { store, storeTimeoutMs: settings.storeTimeoutMs(config) },
     usage: createThreadUsage(threads),
     readInputs: createInputReader(registry, roles),

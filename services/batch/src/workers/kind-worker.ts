@@ -53,7 +53,7 @@ async function load(name: string): Promise<JobKind> {
 function admit(bytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
     onAdmission = (failure) => {
-      if (failure) reject(new TidemarkError({ status: 503, details: null, ...failure }));
+      if (failure) reject(new TidemarkError({ details: null, ...failure, status: failure.status ?? 503 }));
       else resolve();
     };
     send({ type: 'admit', bytes });

@@ -14,6 +14,12 @@ export interface Task {
   kind: string;
   spec: unknown;
   item: ReadyItem;
+  /** Runs this step of the kind instead of the item. */
+  step?: { name: string; given: unknown };
+  /** The input, where no file has it. */
+  bytes?: Buffer;
+  /** Returns the outputs, at most this many bytes, instead of storing them. */
+  inlineBytes?: number;
 }
 
 export interface KindModule {
@@ -47,12 +53,23 @@ export interface Success {
   files: StoredFile[];
   /** JSON text that Postgres can store. */
   value: string;
+  /** The result of a step. */
+  output?: unknown;
+  /** Outputs that are not stored. */
+  inline?: InlineFile[];
+}
+
+interface InlineFile {
+  bytes: Buffer;
+  contentType: string;
 }
 
 export interface Failure {
   code: string;
   message: string;
   hint: string | null;
+  /** HTTP status for who asked at once. */
+  status?: number;
   /**
    * 'postpone': the environment failed (disk, store), so the item runs again without losing an attempt. 'throttle': the same,
    * when the target of the chunk accepts calls again.

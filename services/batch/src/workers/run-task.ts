@@ -6,8 +6,9 @@ import type { SafeHttp } from '../http/safe-http.ts';
 import { retryAfterMs } from '../items/retry-after.ts';
 import { checkJson, toStorable } from '../items/storable.ts';
 import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile, StoredFile } from '../kinds/job-kind.ts';
+import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
-import type { Failure, Outcome, Task } from './protocol.ts';
+import type { Failure, Outcome, Success, Task } from './protocol.ts';
 
 export interface TaskEnvironment {
   store: FileStore;
@@ -17,6 +18,19 @@ export interface TaskEnvironment {
   admit: (bytes: number) => Promise<void>;
   database?: DatabaseContext | undefined;
   http?: SafeHttp | undefined;
+  models?: ModelServer | undefined;
+  step?: ItemContext<unknown>['step'];
+}
+
+/** `context.step` throws it: the failure of the step is that of the item. */
+export class StepFailed extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = 'StepFailed';
+    this.failure = failure;
+  }
 }
 
 /** Never rejects: a failure is an outcome. */
@@ -30,12 +44,14 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
       return reading;
     };
     const store: ItemContext<unknown>['store'] = (content, file) => storeStream(item.name, content, file, environment);
-    const { database, http } = environment;
-    const context: ItemContext<unknown> = { job, spec, read, store, database, http, signal, limits };
+    const { database, http, models, step } = environment;
+    const context: ItemContext<unknown> = { job, spec, read, store, database, http, models, step, signal, limits };
+    if (task.step) return { files: [], value: 'null', output: await runStep(kind, task, context, environment) };
     await environment.admit(await kind.cost(item, context));
     const result = await kind.run(item, context);
     if ('failure' in result) return { failure: failureOfKind(item.name, result) };
     const value = result.json === undefined ? storable(item.name, result.value) : storableText(item.name, result.json);
+    if (task.inlineBytes !== undefined) return inlined(item.name, value, result.files ?? [], task.inlineBytes);
     const files: StoredFile[] = [];
     for (const file of result.files ?? []) {
       files.push('key' in file ? file : await storeOutput(item.name, file, environment));
@@ -44,6 +60,25 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
   } catch (error) {
     return { failure: failureOf(error, item.name) };
   }
+}
+
+async function runStep(
+  kind: JobKind,
+  { item, step }: Task,
+  context: ItemContext<unknown>,
+  { admit }: TaskEnvironment,
+): Promise<unknown> {
+  const { cost, run } = kind.steps![step!.name]!;
+  await admit(await cost(item, context, step!.given));
+  return run(item, context, step!.given);
+}
+
+/** Outputs that a kind has stored itself are left out: kinds that are asked at once return bytes. */
+function inlined(name: string, value: string, outputs: readonly (OutputFile | StoredFile)[], limit: number): Success {
+  const files = outputs.filter((file): file is OutputFile => 'bytes' in file);
+  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
+  if (bytes > limit) throw errors.RESULT_TOO_LARGE({ name, bytes, limit });
+  return { files: [], value, inline: files.map(({ bytes, contentType }) => ({ bytes, contentType })) };
 }
 
 function failureOfKind(name: string, { failure, value, retryAfter, responseDate }: FailedItem): Failure {
@@ -72,8 +107,9 @@ function storableText(name: string, json: string): string {
   return json;
 }
 
-async function readInput({ item: { key, name } }: Task, environment: TaskEnvironment): Promise<Buffer> {
+async function readInput({ item: { key, name }, bytes }: Task, environment: TaskEnvironment): Promise<Buffer> {
   const { store, limits } = environment;
+  if (bytes) return bytes;
   if (key === null) throw errors.NO_FILE({ name });
   try {
     return await inTime(environment, (signal) => store.read(key, limits.inputBytes, signal));
@@ -132,9 +168,11 @@ async function inTime<T>({ storeTimeoutMs }: TaskEnvironment, use: (signal: Abor
 }
 
 function failureOf(error: unknown, name: string): Failure {
+  if (error instanceof StepFailed) return error.failure;
   if (error instanceof TidemarkError) {
     const isOurs = error.code.startsWith('BATCH_') && error.code !== 'BATCH_STORE_SLOW';
-    return { code: error.code, message: error.message, hint: error.hint, next: isOurs ? 'fail' : 'postpone' };
+    const { code, message, hint, status } = error;
+    return { code, message, hint, status, next: isOurs ? 'fail' : 'postpone' };
   }
   // An unexpected error may be temporary.
   const { code, message, hint } = errors.UNEXPECTED({ name });

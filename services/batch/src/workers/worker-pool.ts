@@ -13,8 +13,10 @@ import { type Ended, startWorkerProcess, type WorkerProcess } from './worker-pro
 export interface WorkerPoolOptions {
   file: URL;
   workerData: WorkerData;
-  /** Most processes. There is always one; others start when tasks wait, and end when they have been idle for a while. */
+  /** Most processes. They start when tasks wait, and end when they have been idle for a while. */
   threads: number;
+  /** Processes that stay, 0 or 1; default: 1, since a start takes longer than a small task. */
+  least?: 0 | 1;
   /** Tasks that may wait for a worker; further ones are refused with BATCH_QUEUE_FULL. */
   waitingLimit: number;
   recycleAfterTasks: number;
@@ -49,7 +51,7 @@ const RESTART_DELAY_MS = 1_000;
 const IDLE_MS = 30_000;
 
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
-  const { observe, waitingLimit, idleMs = IDLE_MS } = options;
+  const { observe, waitingLimit, idleMs = IDLE_MS, least = 1 } = options;
   const all = new Set<WorkerProcess>();
   const isolated = new Set<WorkerProcess>();
   /** The last is used first, so that the first ones become superfluous. */
@@ -89,16 +91,16 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     }, RESTART_DELAY_MS);
   }
 
-  /** Starts a worker for the first task that waits. One is always there, since a start takes longer than a small task. */
+  /** Starts a worker for the first task that waits. */
   function refill(): void {
     if (closed || restart || all.size >= options.threads) return;
     if (queue.length > 0) queue.shift()?.resolve(add());
-    else if (all.size === 0) idle.push({ worker: add(), since: performance.now() });
+    else if (all.size < least) idle.push({ worker: add(), since: performance.now() });
   }
 
   function shrink(): void {
     const before = performance.now() - idleMs;
-    for (const { worker, since } of [...idle]) if (since < before && all.size > 1) void retire(worker);
+    for (const { worker, since } of [...idle]) if (since < before && all.size > least) void retire(worker);
   }
 
   function retire(worker: WorkerProcess): Promise<void> {
@@ -219,4 +221,10 @@ function createMemory(admission: Admission, signal: AbortSignal) {
   };
 }
 
-const asFailure = ({ code, message, hint }: TidemarkError): Failure => ({ code, message, hint, next: 'fail' });
+const asFailure = ({ code, message, hint, status }: TidemarkError): Failure => ({
+  code,
+  message,
+  hint,
+  status,
+  next: 'fail',
+});

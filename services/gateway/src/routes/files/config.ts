@@ -46,6 +46,22 @@ export const filesConfig = {
     minimum: 1,
     description: 'longest life of a signed URL in seconds; it ends earlier when its signer may no longer see the file',
   }),
+  FILES_THUMBNAIL_WIDTHS: Type.String({
+    default: '64,128,256,512,1024',
+    pattern: '^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3}){0,15}$',
+    description: 'widths in pixels of thumbnails (?width=), separated by commas: each is made and kept by itself',
+  }),
+  FILES_THUMBNAILS_BYTES: Type.Integer({
+    default: 64 * 1024 ** 2,
+    minimum: 1_024,
+    description: 'bytes of thumbnails in memory; the ones that were used longest ago go first, and are made again',
+  }),
+  AT_ONCE_MAX: Type.Integer({
+    default: 16,
+    minimum: 1,
+    description:
+      'transforms, thumbnails and OCR without a job that this gateway asks batch for at a time; one more gets 503. Over half of it, one identity has a quarter',
+  }),
   FILES_ORPHAN_AGE_MS: Type.Integer({
     default: 86_400_000,
     minimum: 60_000,

@@ -1,11 +1,13 @@
 import { commaSeparated, type Metrics } from '@tidemark/service';
 import type { RouteContext } from '../../context.ts';
+import { createThumbnails, type Thumbnails } from './download/thumbnails.ts';
 import { createUrlSigner, type UrlSigner } from './signed-url.ts';
 import { createUploadSlots, type UploadSlots } from './upload/upload-slots.ts';
 
 export interface FileContext extends RouteContext {
   readonly uploads: UploadSlots;
   readonly signer: UrlSigner;
+  readonly thumbnails: Thumbnails;
 }
 
 export function createFileContext(context: RouteContext & { readonly metrics: Metrics }): FileContext {
@@ -20,6 +22,7 @@ export function createFileContext(context: RouteContext & { readonly metrics: Me
       },
       metrics,
     ),
+    thumbnails: createThumbnails(config, context.atOnce, metrics),
     signer: createUrlSigner(config.JWT_SECRET, commaSeparated(config.tokenRoles)),
   };
 }

@@ -31,6 +31,11 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
     message: (p) => `${p.header} does not match the file`,
     hint: 'Nothing was changed. HEAD returns the current ETag of the file.',
   }),
+  WIDTH: row<{ given: string; widths: readonly number[] }>({
+    status: 400,
+    message: (p) => `there are no thumbnails of the width "${p.given.slice(0, 50)}"`,
+    hint: (p) => `Use one of ${p.widths.join(', ')}. POST /api/v1/images/transform makes other sizes.`,
+  }),
   UPLOADS_FULL: row<{ limit: number }>({
     status: 503,
     message: (p) => `${p.limit} uploads are running already`,

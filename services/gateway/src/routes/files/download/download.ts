@@ -18,7 +18,7 @@ const FOREVER_S = 31_536_000;
 
 type DownloadRequest = FastifyRequest<{
   Params: { '*': string };
-  Querystring: { expires?: string; signature?: string };
+  Querystring: { expires?: string; signature?: string; width?: string };
 }>;
 
 export function registerFileDownload(app: BaseApp, context: FileContext): void {
@@ -31,9 +31,10 @@ export function registerFileDownload(app: BaseApp, context: FileContext): void {
 }
 
 async function download(context: FileContext, request: DownloadRequest, reply: FastifyReply) {
+  const width = context.thumbnails.widthOf(request.query.width);
   const { file, cacheControl } = await find(context, request);
   const validators: Validators = {
-    etag: `"${file.sha256}"`,
+    etag: width === undefined ? `"${file.sha256}"` : context.thumbnails.etag(file, width),
     modified: Math.floor(new Date(file.created_at).getTime() / 1_000),
   };
   const checked = checkPreconditions(request.headers, validators);
@@ -42,9 +43,18 @@ async function download(context: FileContext, request: DownloadRequest, reply: F
     .header('etag', validators.etag)
     .header('last-modified', new Date(validators.modified * 1_000).toUTCString())
     .header('cache-control', cacheControl)
-    .header('accept-ranges', 'bytes');
+    .header('accept-ranges', width === undefined ? 'bytes' : 'none');
   varyByIdentity(reply);
   if (checked.outcome === 'not modified') return reply.code(304).send();
+  if (width !== undefined) {
+    const { bytes, contentType } = await context.thumbnails.make(request, file, width).catch((error: unknown) => {
+      // No cache may keep a failure for as long as the image.
+      for (const name of ['cache-control', 'etag', 'last-modified']) reply.removeHeader(name);
+      throw error;
+    });
+    describe(reply, { ...file, content_type: contentType });
+    return reply.header('content-length', String(bytes.length)).send(bytes);
+  }
   describe(reply, file);
 
   if (request.method === 'HEAD') return reply.header('content-length', String(file.size)).send();

@@ -36,6 +36,7 @@ const download = (operationId: string, summary: string, body: Schema) => ({
       description: 'One range of bytes; several ranges select the whole.',
       schema: text,
     },
+    inQuery('width', 'A thumbnail of an image, in one of the widths of FILES_THUMBNAIL_WIDTHS.', { type: 'integer' }),
     inQuery('expires', 'The expiry of a signed URL.'),
     inQuery('signature', 'The signature of a signed URL, which needs no token.'),
   ],
