@@ -80,11 +80,11 @@ function runOnMain(
     const http = kind.usesHttp ? deps.http : undefined;
     const models = kind.usesModels ? deps.models : undefined;
     const { signal: stopSignal } = controller;
-    const runStep = isolated ? deps.workers.runIsolated : deps.workers.run;
     const deadline = performance.now() + itemMs;
     const step: ItemContext<unknown>['step'] =
       kind.steps &&
       (async (name, given = null) => {
+        const runStep = isolated ? deps.workers.runIsolated : deps.workers.run;
         const run = () => runStep({ ...task, step: { name, given } }, deadline - performance.now(), stopSignal);
         const outcome = await deps.stepPlaces.run(run).catch((error: unknown) => {
           // No failure of the item: its time is over, its process has ended, or the service stops.
