@@ -28,13 +28,17 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-export function forkModule(path: string, { env, execArgv = [], descriptors }: ProcessOptions = {}): ChildProcess {
+/** Node refuses options such as --cpu-prof in NODE_OPTIONS. */
+const GIVEN_ARGV = process.env.BENCH_NODE_ARGV?.split(' ') ?? [];
+
+export function forkModule(path: string, { env, execArgv: own = [], descriptors }: ProcessOptions = {}): ChildProcess {
+  const execArgv = [...GIVEN_ARGV, ...own];
   const options = {
     // The caller's environment is not passed on, so that all servers run under the same settings.
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', RUN_AS_USER: 'root', ...METRICS_ENV, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[],
   };
-  if (descriptors === undefined) return fork(path, [], { ...options, execArgv: [...execArgv] });
+  if (descriptors === undefined) return fork(path, [], { ...options, execArgv });
   const script = `ulimit -n ${descriptors} && exec "$0" "$@"`;
   return spawn('/bin/sh', ['-c', script, process.execPath, ...execArgv, path], options);
 }

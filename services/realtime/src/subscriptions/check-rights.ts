@@ -44,16 +44,25 @@ export async function checkRights(
 }
 
 function byRoleAndTable(placed: ReadonlyMap<Subscription, Place>, last: number): Checked[] {
-  const all = new Map<string, Checked>();
+  const all: Checked[] = [];
+  const byRole = new Map<string, Map<string, Checked>>();
   for (const [subscription, place] of placed) {
     const { role, tableKey: key, group, number } = place;
     if (number > last) break;
-    const name = JSON.stringify([role.role, key]);
-    const known = all.get(name);
-    if (known) known.subscriptions.push([subscription, place]);
-    else all.set(name, { role, table: group.facts, subscriptions: [[subscription, place]] });
+    let byTable = byRole.get(role.role);
+    if (!byTable) {
+      byTable = new Map();
+      byRole.set(role.role, byTable);
+    }
+    let checked = byTable.get(key);
+    if (!checked) {
+      checked = { role, table: group.facts, subscriptions: [] };
+      byTable.set(key, checked);
+      all.push(checked);
+    }
+    checked.subscriptions.push([subscription, place]);
   }
-  return [...all.values()];
+  return all;
 }
 
 function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], number[]] {
