@@ -37,8 +37,7 @@ export async function holdQuery(client: LiveClient, id: string, query: string): 
       );
     },
   };
-  client.ws.on('message', (data) => {
-    const frame = JSON.parse(String(data));
+  client.readers.add((frame) => {
     if (frame.op === 'subscribed' && frame.id === id) topic = frame.topic;
     if (frame.topic !== topic) return;
     if (frame.op === 'snapshot') {

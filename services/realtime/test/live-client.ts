@@ -11,6 +11,8 @@ export class LiveClient {
   /** Those that only say from where a snapshot's changes go on; they come when they come. */
   readonly places: Frame[] = [];
   readonly ws: WebSocket;
+  /** Called with each frame. Listeners of the socket would be limited to ten. */
+  readonly readers = new Set<(frame: Frame) => void>();
   closed: { code: number; reason: string } | undefined;
 
   constructor(url: string, options: { token?: string; protocols?: string[]; headers?: Record<string, string> } = {}) {
@@ -20,6 +22,7 @@ export class LiveClient {
       const frame: Frame = JSON.parse(String(data));
       const isPlace = frame.op === 'changes' && frame.changes.length === 0 && frame.position?.endsWith('.FFFFFFFF');
       (isPlace ? this.places : this.frames).push(frame);
+      for (const read of this.readers) read(frame);
     });
     // `close` follows, and the test reads its code.
     this.ws.on('error', () => {});

@@ -41,12 +41,12 @@ export function createFeed(options: FeedOptions): Feed {
   const waiting = new Set<{ lsn: Lsn; done: (reached: boolean) => void }>();
   let due: Lsn | undefined;
 
-  function placeAt({ sequence, id, lsn: at }: ChangeMessage): void {
+  function placeAt(message: ChangeMessage): void {
     if (isPlaced) return;
     isPlaced = true;
     // Earlier parts of this message's transaction may be missing.
-    const place = parseMessageId(id);
-    ring.reset(sequence, place ? furthest(place) : at);
+    const place = parseMessageId(message.id);
+    ring.reset(message.sequence, place ? furthest(place) : message.lsn);
   }
 
   function settle(to: Lsn): void {

@@ -37,10 +37,12 @@ const NONE: Match = { kind: 'none' };
 export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): Match {
   if (change.type === 'truncate') return resync('the table was truncated');
   const { row, before } = change;
-  if (isUndecided(plan, row, judged) || isUndecided(plan, before, judged))
+  const passesNow = row !== undefined && passesFilter(plan, row, judged);
+  const passedBefore = before !== undefined && passesFilter(plan, before, judged);
+  if (isUndecided(plan, row, passesNow) || isUndecided(plan, before, passedBefore))
     return resync('the filter of the query could not be decided for a row');
-  const after = row === undefined ? false : matches(plan, row, judged);
-  const was = before === undefined ? false : matches(plan, before, judged);
+  const after = isShown(row, passesNow, judged);
+  const was = isShown(before, passedBefore, judged);
   // Under row-level security, a change that cannot be decided could reveal a hidden row.
   if (judged.visible && (after === undefined || was === undefined)) {
     const isWhole = [row, before].every((image) => image?.hasTexts(plan.facts.policyColumns) !== false);
@@ -70,12 +72,11 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
-const isUndecided = (plan: LivePlan, image: RowImage | undefined, judged: Judged): boolean =>
-  image !== undefined && passesFilter(plan, image, judged) === undefined && image.has(plan.filter.columns);
+const isUndecided = (plan: LivePlan, image: RowImage | undefined, passed: boolean | undefined): boolean =>
+  passed === undefined && image !== undefined && image.has(plan.filter.columns);
 
-function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | undefined {
-  const passed = passesFilter(plan, image, judged);
-  if (passed === false || !judged.visible) return passed;
+function isShown(image: RowImage | undefined, passed: boolean | undefined, judged: Judged): boolean | undefined {
+  if (image === undefined || passed === false || !judged.visible) return passed;
   const isVisible = judged.visible(image);
   return isVisible === true ? passed : isVisible;
 }

@@ -12,7 +12,7 @@ import { errorFrame, type FrameNames, serverFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Admission } from './admission.ts';
 import { namesOf, readClientFrame } from './client-frames.ts';
-import { drained } from './drained.ts';
+import { type BufferLimits, SocketBuffer } from './socket-buffer.ts';
 
 export interface Accepted {
   ws: WebSocket;
@@ -24,13 +24,11 @@ export interface Accepted {
   token: () => string | undefined;
 }
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends BufferLimits {
   maxSubscriptions: number;
-  maxBufferedBytes: number;
   framesPerSecond: number;
   frameBytes: number;
   pingMs: number;
-  slowMs: number;
 }
 
 export interface ConnectionContext {
@@ -43,13 +41,13 @@ export interface ConnectionContext {
   observe: (event: RealtimeEvent) => void;
   handle(connection: Connection, frame: ClientFrame): Promise<void>;
   onFrame(): void;
+  /** The kernel has not taken all bytes: the buffer must be watched until it is empty. */
+  onBuffered(connection: Connection): void;
   onClosed(connection: Connection): void;
 }
 
 /** A client that sends more without an answer is faulty or hostile. */
 const MAX_PENDING_FRAMES = 1_000;
-/** Time that the next page of a snapshot waits for the client to read. */
-const ROOM_TIMEOUT_MS = 15_000;
 
 export class Connection implements Joiner {
   readonly name: string;
@@ -57,23 +55,22 @@ export class Connection implements Joiner {
   readonly subscriptions = new Map<string, Subscription>();
   readonly channels = new Map<string, Membership>();
   identity: Identity;
+  /** Time of the next check, ms since 1970: few of ten thousand connections have one in a second. */
+  checkAt: number;
   /** Seconds since 1970. */
-  expires: number | undefined;
+  #expires: number | undefined;
   /** The identity whose shares are charged: an address, until a token names a subject. */
   holder: string;
   readonly #address: string;
   /** The share is not checked again when the bearer renews the token. */
   #admitted: boolean;
   #ws: WebSocket;
-  #raw: Socket;
+  #buffer: SocketBuffer;
   #chain: Promise<void> = Promise.resolve();
   #pending = 0;
   #answered = true;
   #pingedAt = Date.now();
-  #slowSince: number | undefined;
   #cutFor: { code: number; reason: string } | undefined;
-  /** Bytes of answers since the buffer exceeded its limit. */
-  #toldBytes = 0;
   #second = 0;
   #framesInSecond = 0;
 
@@ -85,10 +82,13 @@ export class Connection implements Joiner {
     this.holder = identityKey(undefined, networkOf(address));
     context.admission.sockets.add(this.holder);
     this.#ws = ws;
-    this.#raw = raw;
+    this.#buffer = new SocketBuffer(raw, context.limits, () => context.onBuffered(this));
     this.context = context;
     this.identity = context.anonymous;
+    this.checkAt = this.#pingedAt + context.limits.pingMs;
     ws.on('message', (data, isBinary) => this.#received(data, isBinary));
+    // ws has answered it, and the client may not read the answers.
+    ws.on('ping', () => this.#buffer.note());
     ws.on('pong', () => {
       this.#answered = true;
     });
@@ -103,37 +103,34 @@ export class Connection implements Joiner {
   }
 
   get bufferedBytes(): number {
-    return this.#raw.writableLength;
+    return this.#buffer.bytes;
+  }
+
+  get expires(): number | undefined {
+    return this.#expires;
+  }
+
+  set expires(seconds: number | undefined) {
+    this.#expires = seconds;
+    this.#planCheck();
   }
 
   /** Frames never mix, since ws writes whole ones, too. */
   write(frame: Buffer): boolean {
-    if (this.closed) return false;
-    if (this.#raw.writableLength > this.context.limits.maxBufferedBytes) {
-      this.#slowSince ??= Date.now();
-      return false;
-    }
+    if (this.closed || !this.#buffer.write(frame)) return false;
     this.context.onFrame();
-    this.#raw.write(frame);
     return true;
   }
 
   tell(frame: Buffer): void {
     if (this.closed) return;
-    const { maxBufferedBytes } = this.context.limits;
-    this.#toldBytes = this.#raw.writableLength > maxBufferedBytes ? this.#toldBytes + frame.length : 0;
-    if (this.#toldBytes > maxBufferedBytes) {
-      this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read of the answers');
-      return;
-    }
-    this.context.onFrame();
-    this.#raw.write(frame);
+    if (this.#buffer.tell(frame)) this.context.onFrame();
+    else this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read of the answers');
   }
 
   async room(): Promise<void> {
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
-    if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) return;
-    const outcome = await drained(this.#raw, ROOM_TIMEOUT_MS);
+    const outcome = await this.#buffer.room();
     if (outcome === 'late') this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
     if (outcome !== 'drained') throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
   }
@@ -164,7 +161,7 @@ export class Connection implements Joiner {
   }
 
   close(code: number, reason: string): void {
-    if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) this.#cut(code, reason);
+    if (this.#buffer.isHalfFull) this.#cut(code, reason);
     else this.#ws.close(code, reason);
   }
 
@@ -172,29 +169,33 @@ export class Connection implements Joiner {
     this.#ws.terminate();
   }
 
-  /** Checks each second for an expired token, a half-open connection and a client that does not read. */
-  tick(now: number): void {
+  #planCheck(): void {
+    const expiresAt = this.#expires === undefined ? Number.POSITIVE_INFINITY : this.#expires * 1_000;
+    this.checkAt = Math.min(expiresAt, this.#pingedAt + this.context.limits.pingMs);
+  }
+
+  /** Ends a connection whose client does not read. Called each second while bytes are buffered. */
+  checkBuffer(now: number): void {
+    if (this.#buffer.isStuck(now) && !this.closed) this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
+  }
+
+  /** Ends a connection with an expired token and one that is half open. */
+  check(now: number): void {
     if (this.closed) return;
-    const { pingMs, slowMs } = this.context.limits;
-    if (this.expires !== undefined && this.expires * 1_000 <= now) {
+    if (this.#expires !== undefined && this.#expires * 1_000 <= now) {
       this.sendError(errors.TOKEN_EXPIRED());
       this.close(CLOSE_CODES.TOKEN_EXPIRED, 'the token has expired');
       return;
     }
-    if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) this.#slowSince = undefined;
-    else this.#slowSince ??= now;
-    if (this.#slowSince !== undefined && now - this.#slowSince >= slowMs) {
-      this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
-      return;
-    }
-    if (now - this.#pingedAt < pingMs) return;
     if (!this.#answered) {
       this.#cut(CLOSE_CODES.HEARTBEAT_LOST, 'no answer to a ping');
       return;
     }
     this.#answered = false;
     this.#pingedAt = now;
+    this.#planCheck();
     this.#ws.ping();
+    this.#buffer.note();
   }
 
   #cut(code: number, reason: string): void {

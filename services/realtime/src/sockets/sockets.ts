@@ -5,7 +5,8 @@ import type { RealtimeEvent } from '../events.ts';
 import { type Accepted, Connection, type ConnectionContext } from './connection.ts';
 import { handleFrame } from './handlers/index.ts';
 
-export interface SocketsOptions extends Omit<ConnectionContext, 'handle' | 'onClosed' | 'onFrame' | 'waitingFrames'> {
+export interface SocketsOptions
+  extends Omit<ConnectionContext, 'handle' | 'onBuffered' | 'onClosed' | 'onFrame' | 'waitingFrames'> {
   waitingFrameBytes: number;
   sharePercent: number;
   observe: (event: RealtimeEvent) => void;
@@ -31,6 +32,7 @@ const STOPPING = 'this instance is stopping';
 
 export function createSockets(options: SocketsOptions): Sockets {
   const open = new Set<Connection>();
+  const buffered = new Set<Connection>();
   let openedTotal = 0;
   let closedTotal = 0;
   let framesTotal = 0;
@@ -44,13 +46,21 @@ export function createSockets(options: SocketsOptions): Sockets {
     onFrame() {
       framesTotal += 1;
     },
+    onBuffered(connection) {
+      buffered.add(connection);
+    },
     onClosed(connection) {
+      buffered.delete(connection);
       if (open.delete(connection)) closedTotal += 1;
     },
   };
   const tickAll = () => {
     const now = Date.now();
-    for (const connection of open) connection.tick(now);
+    for (const connection of open) if (connection.checkAt <= now) connection.check(now);
+    for (const connection of buffered) {
+      connection.checkBuffer(now);
+      if (connection.bufferedBytes === 0) buffered.delete(connection);
+    }
   };
   const timer = every('sockets', TICK_MS, tickAll, options.observe);
 
@@ -92,7 +102,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     },
     counts() {
       let bufferedBytes = 0;
-      for (const connection of open) bufferedBytes += connection.bufferedBytes;
+      for (const connection of buffered) bufferedBytes += connection.bufferedBytes;
       return {
         open: open.size,
         openedTotal,
