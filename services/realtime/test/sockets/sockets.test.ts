@@ -162,6 +162,24 @@ t.test('sockets', async (t) => {
     await client.close();
   });
 
+  t.test('cuts off a client that sends pings and reads none of the answers', async (t) => {
+    const other = await service.another({ PING_MS: '60000' });
+    t.teardown(() => other.stop());
+    const client = await new LiveClient(other.url).open();
+    t.teardown(() => client.ws.terminate());
+    (client.ws as unknown as { _socket: Socket })._socket.pause();
+    const payload = Buffer.alloc(125);
+    await waitFor(
+      async () => {
+        for (let n = 0; n < 1_000; n += 1) client.ws.ping(payload);
+        return other.realtime.socketStats().open === 0;
+      },
+      'the cut',
+      60_000,
+    );
+    t.equal(other.realtime.socketStats().bufferedBytes, 0);
+  });
+
   t.test('cuts off a half-open connection', async (t) => {
     const raw = connectTcp(Number(new URL(http).port), '127.0.0.1');
     raw.write(
