@@ -11,8 +11,8 @@ import { startFourServices } from '../setup/four-services.ts';
 import { atMost, equal, type Finding, none, type Trial, type TrialContext } from '../trial.ts';
 
 const NORMAL_MS = { quick: 5_000, full: 1_800_000 };
-/** A quick run has those that no test of services/metrics injects. */
-const QUICK = new Set(['40 callers of pg_sleep(3)', 'a dropped index', 'a connection that is never released']);
+/** A quick run has one; tests of services/metrics inject five of the others. */
+const QUICK = '40 callers of pg_sleep(3)';
 const CLIENTS = 4;
 const CLIENT_PAUSE_MS = 20;
 const START_MS = 60_000;
@@ -32,7 +32,7 @@ export const findings: Trial = {
     const unexpected = await watch.during(NORMAL_MS[context.mode]);
     const results = [none('findings under normal load', unexpected.length, unexpected[0]?.message)];
     for (const fault of FAULTS) {
-      if (context.quick && !QUICK.has(fault.name)) continue;
+      if (context.quick && fault.name !== QUICK) continue;
       results.push(...(await tryFault(context, fault, scene, watch)));
     }
     return results;
@@ -66,7 +66,8 @@ async function tryFault(context: TrialContext, fault: Fault, scene: Scene, watch
     results.push(equal(`${name}: its SQL ends it`, true, sql !== '' && ended));
   }
   await end();
-  await watch.untilWell(END_MS);
+  // The windows of its consequences take half a minute to pass, before which the next fault would not be alone.
+  if (!context.quick) await watch.untilWell(END_MS);
   return results;
 }
 
