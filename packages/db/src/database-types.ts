@@ -18,6 +18,8 @@ export interface ReadRequest extends QueryOptions {
   statement: Statement;
   /** The answer must reflect at least this position. Throws DB_EPOCH_CHANGED when it is of another epoch. */
   tidemark?: Tidemark;
+  /** It is no sign that the database is in use; without use its servers are asked for their positions less often. */
+  isBackground?: boolean;
 }
 
 export interface ReadResult<R extends Row = Row> {
@@ -113,6 +115,8 @@ export interface DatabaseOptions {
   healthyLagMs?: number;
   /** A replica is ejected over this lag; default 5,000 ms. */
   unhealthyLagMs?: number;
+  /** Without a read or write for this time, servers are asked for their positions every 10 s, not every 250 ms; default 30,000 ms. */
+  idleAfterMs?: number;
   /** A promoted replica is followed when the primary has not answered for this time; default 2,000 ms. */
   failoverAfterMs?: number;
   /** Longest time that a read waits for a replica to reach its tidemark before it goes to the primary; default 100 ms. */

@@ -9,6 +9,7 @@ import { errors } from './errors.ts';
 import { Failover, type Server } from './failover/failover.ts';
 import type { PoolKind } from './pool/options.ts';
 import { ConnectionPool } from './pool/pool.ts';
+import { Activity } from './routing/activity.ts';
 import { CatalogChanges } from './routing/catalog-changes.ts';
 import { PrimaryWatcher } from './routing/primary-watcher.ts';
 import { ReplicaWatcher, type ReplicaWatcherEvents } from './routing/replica-watcher.ts';
@@ -43,7 +44,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const watching = (max: number) => sessionSettings(watcherName(options.applicationName, max + 1), 0);
   const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
   const onReplica = watching(kinds.read.max + kinds.analytics.max);
-  const primary = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), observe);
+  const askAll = () => Promise.all([primary.poll(), ...watchers.map((watcher) => watcher.poll())]);
+  const activity = new Activity(askAll, options.idleAfterMs);
+  const primary: PrimaryWatcher = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), activity, observe);
   const pools: {
     write?: ConnectionPool;
     analytics?: ConnectionPool;
@@ -55,7 +58,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
     unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
   };
-  const watchers = replicaServers.map(({ target }, index) => {
+  const watchers: ReplicaWatcher[] = replicaServers.map(({ target }, index) => {
     const name = `replica${index + 1}`;
     const probe = new Probe(`watcher:${name}`, target, onReplica);
     const on: ReplicaWatcherEvents = {
@@ -68,7 +71,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       },
       promoted: () => void failover.consider(),
     };
-    return new ReplicaWatcher({ name, probe, primary, limits, observe, on });
+    return new ReplicaWatcher({ name, probe, primary, activity, limits, observe, on });
   });
   const failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_AFTER_MS;
   const failover = new Failover({
@@ -159,7 +162,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   };
   const schemaChanges = new CatalogChanges(all, (pool) => pool.forgetStatements());
   const roleChanges = new CatalogChanges(all, (pool) => pool.discardPlans());
-  const roleWatch = new RoleWatch(admin, () => roleChanges.noticed(admin), observe);
+  const roleWatch = new RoleWatch(admin, activity, () => roleChanges.noticed(admin), observe);
   Object.assign(pools, { write, analytics, admin, replicas, changes: [schemaChanges, roleChanges] });
   if (options.recordStatements === false) {
     for (const { statements } of [write, analytics, admin, ...replicas.flatMap((on) => [on.pool, on.analytics])]) {
@@ -169,6 +172,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   await Promise.all([timeouts?.start(admin, observe), roleWatch.start()]);
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
   return assemble({
+    activity,
     primary,
     failover,
     replicas,
@@ -186,6 +190,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 interface Parts {
+  activity: Activity;
   primary: PrimaryWatcher;
   failover: Failover;
   replicas: readonly Replica[];

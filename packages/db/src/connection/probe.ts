@@ -13,6 +13,8 @@ export class Probe {
   readonly #settings: Readonly<Record<string, string>>;
   #connection: PooledConnection | undefined;
   #closed = false;
+  /** Called when an open connection is lost: its server may be gone. */
+  onLost: () => void = () => undefined;
 
   constructor(name: string, target: ConnectionTarget, settings: Readonly<Record<string, string>>) {
     this.#name = name;
@@ -80,7 +82,9 @@ export class Probe {
       statementTimeoutMs: 0,
       connectTimeoutMs: timeoutMs,
       onGone: () => {
-        if (this.#connection === connection) this.#connection = undefined;
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        if (!this.#closed) this.onLost();
       },
     });
     this.#connection = connection;

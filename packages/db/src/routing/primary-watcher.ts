@@ -6,20 +6,26 @@ import type { DbEvent } from '../events.ts';
 import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
 import type { Row } from '../types.ts';
+import type { Activity } from './activity.ts';
 import { PollLoop } from './poll-loop.ts';
 import { SnapshotLsnTracker } from './snapshot-lsn.ts';
 
 const POLL_MS = 250;
+/** While no request uses the database. */
+export const IDLE_POLL_MS = 10_000;
 const POLL_TIMEOUT_MS = 1_000;
 
-const FLUSHED = encodeStatement({ text: 'select pg_current_wal_flush_lsn()::text as flushed' });
-/** age() counts from the next xid (GetStableLatestTransactionId). The xid must be read after the position. */
-const NEXT_XID = encodeStatement({
-  text: `select pg_snapshot_xmax(s)::text as xmax, age(pg_snapshot_xmax(s)::xid) as beyond,
+/**
+ * age() counts from the next xid as of its first call in the transaction (GetStableLatestTransactionId). The xid must be
+ * read after the position, which a materialized CTE is before the row that age() is computed for.
+ */
+const POSITION = encodeStatement({
+  text: `with position as materialized (select pg_current_wal_flush_lsn()::text as flushed)
+         select p.flushed, pg_snapshot_xmax(s)::text as xmax, age(pg_snapshot_xmax(s)::xid) as beyond,
                 pg_current_wal_insert_lsn()::text as inserted,
                 ${TIMELINE} as timeline, ${SYSTEM} as system,
                 e.epoch, e.timeline as epoch_timeline, e.system_identifier as epoch_system
-         from pg_current_snapshot() as s left join lateral (${LAST_EPOCH}) as e on true`,
+         from position p cross join pg_current_snapshot() as s left join lateral (${LAST_EPOCH}) as e on true`,
 });
 
 export class PrimaryWatcher {
@@ -37,13 +43,18 @@ export class PrimaryWatcher {
   readonly #observe: (event: DbEvent) => void;
   readonly #loop: PollLoop;
 
-  constructor(probe: Probe, observe: (event: DbEvent) => void) {
+  constructor(probe: Probe, activity: Activity, observe: (event: DbEvent) => void) {
     this.#probe = probe;
     this.#observe = observe;
     this.#loop = new PollLoop(
       () => this.#poll(),
-      () => POLL_MS,
+      () => (activity.look() && this.error === undefined ? IDLE_POLL_MS : POLL_MS),
     );
+    probe.onLost = () => void this.#loop.now();
+  }
+
+  poll(): Promise<void> {
+    return this.#loop.now();
   }
 
   refresh(): Promise<void> {
@@ -83,17 +94,18 @@ export class PrimaryWatcher {
   async #poll(): Promise<void> {
     const moves = this.#moves;
     try {
-      let [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
-      if (await this.#mintIfMoved(xid!)) [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
+      let [answer] = await this.#probe.ask([POSITION], POLL_TIMEOUT_MS);
+      if (await this.#mintIfMoved(answer!)) [answer] = await this.#probe.ask([POSITION], POLL_TIMEOUT_MS);
       if (moves !== this.#moves) return;
       this.error = undefined;
       this.#failingSince = undefined;
-      this.timeline = xid!.timeline;
-      this.systemIdentifier = xid!.system;
-      this.flushed = parseLsn(position!.flushed);
-      this.inserted = parseLsn(xid!.inserted);
-      this.#noteEpoch(xid!.epoch ?? undefined);
-      const nextXid = BigInt(xid!.xmax) + BigInt(xid!.beyond);
+      const { timeline, system, flushed, inserted, epoch, xmax, beyond } = answer!;
+      this.timeline = timeline;
+      this.systemIdentifier = system;
+      this.flushed = parseLsn(flushed);
+      this.inserted = parseLsn(inserted);
+      this.#noteEpoch(epoch ?? undefined);
+      const nextXid = BigInt(xmax) + BigInt(beyond);
       this.snapshotLsn.add({ at: performance.now(), lsn: this.flushed, nextXid });
     } catch (error) {
       if (moves !== this.#moves) return;

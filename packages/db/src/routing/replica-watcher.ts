@@ -5,8 +5,9 @@ import type { DbEvent } from '../events.ts';
 import { LAST_EPOCH, SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import type { PromotedServer } from '../failover/promotion.ts';
 import { encodeStatement } from '../sql/param.ts';
+import type { Activity } from './activity.ts';
 import { PollLoop } from './poll-loop.ts';
-import type { PrimaryWatcher } from './primary-watcher.ts';
+import { IDLE_POLL_MS, type PrimaryWatcher } from './primary-watcher.ts';
 import {
   nextReplicaHealth,
   type ReplicaHealth,
@@ -49,6 +50,7 @@ export interface ReplicaWatcherInit {
   name: string;
   probe: Probe;
   primary: PrimaryWatcher;
+  activity: Activity;
   limits: ReplicaLimits;
   observe: (event: DbEvent) => void;
   on: ReplicaWatcherEvents;
@@ -72,7 +74,7 @@ export class ReplicaWatcher {
   readonly #on: ReplicaWatcherEvents;
   readonly #loop: PollLoop;
 
-  constructor({ name, probe, primary, limits, observe, on }: ReplicaWatcherInit) {
+  constructor({ name, probe, primary, activity, limits, observe, on }: ReplicaWatcherInit) {
     this.name = name;
     this.#probe = probe;
     this.#primary = primary;
@@ -81,8 +83,12 @@ export class ReplicaWatcher {
     this.#on = on;
     this.#loop = new PollLoop(
       () => this.#poll(),
-      () => (this.#waiters.size > 0 ? FAST_POLL_MS : POLL_MS),
+      () => {
+        if (this.#waiters.size > 0) return FAST_POLL_MS;
+        return activity.look() && this.isHealthy ? IDLE_POLL_MS : POLL_MS;
+      },
     );
+    probe.onLost = () => void this.#loop.now();
   }
 
   get isHealthy(): boolean {

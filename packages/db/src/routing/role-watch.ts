@@ -5,6 +5,7 @@
 import type { DbEvent } from '../events.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { ROLES_SQL } from '../sql/roles.ts';
+import type { Activity } from './activity.ts';
 
 const CHECK_MS = 1_000;
 /** A changed role takes effect in plans after at most this time and one check. */
@@ -17,14 +18,21 @@ const VERSION = `select ${ROLES_SQL} as version`;
 
 export class RoleWatch {
   readonly #pool: ConnectionPool;
+  readonly #activity: Activity;
   readonly #changed: () => Promise<void>;
   readonly #observe: (event: DbEvent) => void;
   #version: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(pool: ConnectionPool, changed: () => Promise<void>, observe: (event: DbEvent) => void) {
+  constructor(
+    pool: ConnectionPool,
+    activity: Activity,
+    changed: () => Promise<void>,
+    observe: (event: DbEvent) => void,
+  ) {
     this.#pool = pool;
+    this.#activity = activity;
     this.#changed = changed;
     this.#observe = observe;
   }
@@ -49,7 +57,8 @@ export class RoleWatch {
       if (!this.#isStopped) this.#observe({ type: 'db.roles_unchecked', error: error as Error });
     }
     if (this.#isStopped) return;
-    const ms = Math.min(MAX_CHECK_MS, Math.max(CHECK_MS, SHARE * (performance.now() - began)));
+    const leastMs = this.#activity.look() ? MAX_CHECK_MS : CHECK_MS;
+    const ms = Math.min(MAX_CHECK_MS, Math.max(leastMs, SHARE * (performance.now() - began)));
     this.#timer = setTimeout(() => void this.#run(() => this.#check()), ms);
     this.#timer.unref();
   }

@@ -29,6 +29,7 @@ import { runIdentityRead } from '../transactions/identity-read.ts';
 import { type IdentityTransaction, runIdentityTransaction } from '../transactions/identity-transaction.ts';
 import { runTransaction } from '../transactions/transaction.ts';
 import type { QueryOptions, Row, Rows, Transaction } from '../types.ts';
+import type { Activity } from './activity.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { ReplicaWatcher } from './replica-watcher.ts';
 
@@ -43,7 +44,11 @@ export interface RouterInit {
   replicas: readonly Replica[];
   primary: PrimaryWatcher;
   tidemarkWaitMs: number;
+  activity: Activity;
 }
+
+/** The first request after a pause waits for positions at most as long as they are old under load. */
+const WAKE_MS = 250;
 
 export class Router {
   readonly #init: RouterInit;
@@ -55,6 +60,10 @@ export class Router {
   }
 
   async read<R extends Row>(request: ReadRequest): Promise<ReadResult<R>> {
+    if (request.isBackground !== true) {
+      const waking = this.#note();
+      if (waking !== undefined) await waking;
+    }
     const asked = request.tidemark === undefined ? 0n : await this.#checkTidemark(request.tidemark);
     const replica = this.#choose(asked) ?? (asked > 0n ? await this.#waitFor(asked) : undefined);
     if (replica !== undefined) {
@@ -75,17 +84,20 @@ export class Router {
   }
 
   async streamFrom(tidemark: Tidemark | undefined): Promise<{ asked: Lsn; replica: Replica | undefined }> {
+    await this.#note();
     const asked = tidemark === undefined ? 0n : await this.#checkTidemark(tidemark);
     const load = (replica: Replica) => replica.analytics.load;
     return { asked, replica: this.#choose(asked, load) ?? (asked > 0n ? await this.#waitFor(asked) : undefined) };
   }
 
   async replicaAt(tidemark: Tidemark): Promise<ConnectionPool | undefined> {
+    await this.#note();
     const asked = await this.#checkTidemark(tidemark);
     return (this.#choose(asked) ?? (await this.#waitFor(asked)))?.pool;
   }
 
   async write(request: WriteRequest): Promise<WriteResult> {
+    void this.#note();
     const { write } = this.#init;
     const statements = request.statements.map(encodeStatement);
     // Read before anything is sent: a write in the history of this epoch must not get a tidemark of a later one.
@@ -113,6 +125,7 @@ export class Router {
     work: (tx: Transaction) => Promise<T>,
     { rollback = false, ...options }: WriteTransactionOptions = {},
   ): Promise<TransactionResult<T>> {
+    void this.#note();
     const { write } = this.#init;
     const epoch = this.#epoch();
     const { moves } = write;
@@ -143,6 +156,13 @@ export class Router {
     // While the primary is away it cannot be asked, but a replica may have replayed the position.
     if (primary.error !== undefined || replicas.some(({ watcher }) => watcher.replayed >= lsn)) return lsn;
     throw errors.TIDEMARK_AHEAD({ asked: formatLsn(lsn), current: formatLsn(primary.inserted) });
+  }
+
+  /** Undefined but for the first requests after a pause. */
+  #note(): Promise<void> | undefined {
+    const { activity } = this.#init;
+    activity.note();
+    return activity.isIdle ? activity.wake(WAKE_MS) : activity.waking;
   }
 
   #choose(asked: Lsn, load = readLoad): Replica | undefined {

@@ -36,6 +36,11 @@ export class SlidingSketch {
     into.merge(this.#current);
   }
 
+  isEmpty(now: number): boolean {
+    this.#turn(now);
+    return this.count === 0;
+  }
+
   clear(): void {
     this.#current = newSketch();
     this.#previous = newSketch();
@@ -53,11 +58,14 @@ export class SlidingSketch {
 export function mergedQuantiles(
   sketches: readonly SlidingSketch[],
   quantiles: readonly number[],
-  now?: number,
+  now: number = performance.now(),
 ): number[] {
+  // Most statements and routes have had no run lately, and telemetry reads all of them each second.
+  const filled = sketches.filter((sketch) => !sketch.isEmpty(now));
+  if (filled.length === 0) return quantiles.map(() => 0);
   const merged = newSketch();
-  for (const sketch of sketches) sketch.mergeInto(merged, now);
-  return quantiles.map((q) => (merged.count === 0 ? 0 : Math.max(0, merged.getValueAtQuantile(q))));
+  for (const sketch of filled) sketch.mergeInto(merged, now);
+  return quantiles.map((q) => Math.max(0, merged.getValueAtQuantile(q)));
 }
 
 const newSketch = () => new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
