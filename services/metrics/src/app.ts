@@ -103,6 +103,10 @@ export function buildApp(deps: AppDependencies): BaseApp {
 }
 
 async function performanceApi(app: BaseApp, context: RouteContext): Promise<void> {
+  app.addHook('onRequest', (_request, _reply, done) => {
+    context.onAsked();
+    done();
+  });
   for (const route of PERFORMANCE_ROUTES) app.register(route, context);
   app.register(statementListRoute, { ...context, list: 'slow', path: '/queries/slow' });
   app.register(statementListRoute, { ...context, list: 'recent', path: '/queries/recent' });

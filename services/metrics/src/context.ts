@@ -12,6 +12,8 @@ import type { Broadcaster } from './stream/broadcaster.ts';
 import type { Timeline } from './timeline/timeline.ts';
 
 export interface RouteContext {
+  /** Call it when an operator asks for something: figures are then collected more often. */
+  readonly onAsked: () => void;
   readonly config: Config;
   readonly monitor: Monitor;
   readonly history: History;

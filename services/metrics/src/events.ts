@@ -28,6 +28,7 @@ export type MetricsEvent =
   | { type: 'metrics.alerts_not_stored'; error: Error }
   | ({ type: 'metrics.action' } & ActionEvent)
   | { type: 'metrics.action_not_stored'; error: Error }
+  | { type: 'metrics.store_failed'; error: Error }
   | { type: 'metrics.heartbeat_failed'; host: string; error: Error }
   | { type: 'metrics.stream_opened'; clients: number }
   | { type: 'metrics.stream_closed'; clients: number; reason: 'left' | 'slow' | 'expired' | 'shutdown' };
@@ -50,6 +51,7 @@ export const eventLevels: Readonly<Record<MetricsEvent['type'], 'debug' | 'info'
   'metrics.alerts_not_stored': 'warn',
   'metrics.action': 'warn',
   'metrics.action_not_stored': 'warn',
+  'metrics.store_failed': 'warn',
   'metrics.heartbeat_failed': 'warn',
   'metrics.stream_opened': 'debug',
   'metrics.stream_closed': 'debug',

@@ -3,6 +3,7 @@ import type { Alerts } from './alerts/alerts.ts';
 import type { DeliveryState } from './alerts/delivery.ts';
 import type { History } from './history/history.ts';
 import type { Registry } from './instances/registry.ts';
+import type { Store } from './store/store.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 import type { Timeline } from './timeline/timeline.ts';
 
@@ -12,11 +13,12 @@ export interface MetricsSources {
   broadcaster: Broadcaster;
   alerts: Pick<Alerts, 'parts' | 'health'>;
   timeline: Timeline;
+  store: Pick<Store, 'storedBytes' | 'omittedTotal'>;
 }
 
 export function registerMetrics(
   metrics: Metrics,
-  { registry, history, broadcaster, alerts, timeline }: MetricsSources,
+  { registry, history, broadcaster, alerts, timeline, store }: MetricsSources,
 ): void {
   const value = (name: string, help: string, read: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(read()));
@@ -51,6 +53,8 @@ export function registerMetrics(
   );
   value('tidemark_metrics_events', 'Events that are kept', () => timeline.size);
   value('tidemark_metrics_events_dropped_total', 'Events that made room for newer ones', () => timeline.droppedTotal);
+  value('tidemark_metrics_stored_bytes', 'Figures that are kept in Postgres', () => store.storedBytes);
+  value('tidemark_metrics_stored_omitted_total', 'Figures that were too many to keep', () => store.omittedTotal);
   const perReceiver = (name: string, help: string, read: (state: DeliveryState) => number) =>
     metrics.gauge(name, help, ['receiver'], (gauge) => {
       for (const state of alerts.health().receivers) gauge.set({ receiver: state.name }, read(state));

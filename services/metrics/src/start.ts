@@ -96,8 +96,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       commaSeparated(config.DATABASE_REPLICA_URLS),
     );
     running = startMonitor({ config, bus, instance, postgres, actionPool, broadcaster, observe });
-    const { monitor, registry, history, collectors, alerts, actions, timeline } = running;
-    registerMetrics(metrics, { registry, history, broadcaster, alerts, timeline });
+    const { monitor, registry, history, collectors, pace, alerts, actions, timeline, store } = running;
+    registerMetrics(metrics, { registry, history, broadcaster, alerts, timeline, store });
     registerTelemetryGauges(metrics, monitor.health);
     const descriptors = openDescriptors({
       own: ADMIN_POOL.max + 3 * UNUSED_POOL.max + ACTION_POOL.max,
@@ -109,6 +109,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     const parts = { monitor, history, collectors, broadcaster, alerts, actions, timeline, analyzer };
     const app = buildApp({
       ...parts,
+      onAsked: () => pace.note(),
       config,
       bus,
       postgres,

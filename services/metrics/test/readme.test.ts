@@ -90,6 +90,7 @@ t.test('REFERENCE.md lists every metric with its help text', async (t) => {
     broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe: () => {} }),
     alerts: { health: () => ({ receivers: [], heartbeat: null }) } as unknown as Alerts,
     timeline: new Timeline(),
+    store: { storedBytes: 0, omittedTotal: 0 },
   });
   registerTelemetryGauges(metrics, () => ({}) as HealthAnswer);
   const own = metrics.registry.getMetricsAsArray().filter(({ name }) => !shared.has(name));

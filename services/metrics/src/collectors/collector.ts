@@ -4,6 +4,7 @@ import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { HealthAnswer } from '../health/answer.ts';
+import { Pace } from './pace.ts';
 
 export interface CollectorDefinition<T> {
   name: string;
@@ -28,7 +29,8 @@ export interface Collector<T> {
 export function startCollector<T>(
   definition: CollectorDefinition<T>,
   observe: (event: MetricsEvent) => void,
-  turns = new Semaphore(1),
+  turns: Semaphore = new Semaphore(1),
+  pace: Pace = new Pace(Number.POSITIVE_INFINITY),
 ): Collector<T> {
   const { name, intervalMs, timeoutMs } = definition;
   let value: T | undefined;
@@ -68,15 +70,22 @@ export function startCollector<T>(
     }
   }
 
+  const endWakes = pace.onWake(() => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    running = loop();
+  });
   let running = loop();
   function loop(): Promise<void> {
     return turns.run(run).then(() => {
       if (stopped) return;
       timer = setTimeout(
         () => {
+          timer = undefined;
           running = loop();
         },
-        state.error === null ? intervalMs : Math.min(intervalMs, MAX_RETRY_MS),
+        state.error === null ? pace.intervalMs(intervalMs) : Math.min(intervalMs, MAX_RETRY_MS),
       );
     });
   }
@@ -86,6 +95,7 @@ export function startCollector<T>(
     state: () => ({ ...state }),
     async stop() {
       stopped = true;
+      endWakes();
       clearTimeout(timer);
       await running;
     },

@@ -2,12 +2,13 @@ import type { Bus } from '@tidemark/bus';
 import { Semaphore } from '@tidemark/service';
 import type { MetricsEvent } from '../events.ts';
 import { certificates } from './certificates.ts';
-import { type Collector, type CollectorState, startCollector } from './collector.ts';
+import { type Collector, type CollectorDefinition, type CollectorState, startCollector } from './collector.ts';
 import { definitions } from './definitions.ts';
 import { droppedIndexes } from './dropped-indexes.ts';
 import { jobProblems } from './job-problems.ts';
 import { finishedJobs, jobs } from './jobs.ts';
 import { nats } from './nats.ts';
+import type { Pace } from './pace.ts';
 import { activity } from './postgres-activity.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { indexes } from './postgres-indexes.ts';
@@ -21,33 +22,35 @@ type ValueOf<C> = C extends Collector<infer T> ? T : never;
 export interface CollectorInputs {
   postgres: PostgresConnection;
   bus: Bus;
+  pace: Pace;
   /** Addresses whose certificates are looked at. */
   certificateUrls: readonly string[];
   observe: (event: MetricsEvent) => void;
 }
 
-export function startCollectors({ postgres, bus, certificateUrls, observe }: CollectorInputs) {
+export function startCollectors({ postgres, bus, pace, certificateUrls, observe }: CollectorInputs) {
   // Collectors that may take seconds share one of the two connections, so that those of each second have the other.
   const slow = new Semaphore(1);
-  const indexCollector = startCollector(indexes(postgres), observe, slow);
+  const start = <T>(definition: CollectorDefinition<T>, turns?: Semaphore) =>
+    startCollector(definition, observe, turns, pace);
+  const indexCollector = start(indexes(postgres), slow);
   const collectors = {
-    activity: startCollector(activity(postgres), observe),
-    replication: startCollector(replication(postgres), observe),
-    size: startCollector(size(postgres), observe, slow),
-    tables: startCollector(tables(postgres), observe, slow),
+    activity: start(activity(postgres)),
+    replication: start(replication(postgres)),
+    size: start(size(postgres), slow),
+    tables: start(tables(postgres), slow),
     indexes: indexCollector,
-    droppedIndexes: startCollector(
+    droppedIndexes: start(
       droppedIndexes(postgres, () => indexCollector.value()),
-      observe,
       slow,
     ),
-    statements: startCollector(statements(postgres, observe, postgres.replicas), observe, slow),
-    nats: startCollector(nats(bus), observe),
-    jobs: startCollector(jobs(postgres), observe),
-    jobProblems: startCollector(jobProblems(postgres), observe, slow),
-    certificates: startCollector(certificates(certificateUrls), observe),
-    finishedJobs: startCollector(finishedJobs(postgres), observe, slow),
-    definitions: startCollector(definitions(postgres), observe, slow),
+    statements: start(statements(postgres, observe, postgres.replicas), slow),
+    nats: start(nats(bus)),
+    jobs: start(jobs(postgres)),
+    jobProblems: start(jobProblems(postgres), slow),
+    certificates: start(certificates(certificateUrls)),
+    finishedJobs: start(finishedJobs(postgres), slow),
+    definitions: start(definitions(postgres), slow),
   };
   type All = typeof collectors;
   type Values = { [K in keyof All]: ValueOf<All[K]> | undefined };

@@ -4,8 +4,10 @@ import type { Pool } from '@tidemark/db';
 import { commaSeparated, every } from '@tidemark/service';
 import { Actions } from '../actions/actions.ts';
 import type { Alerts } from '../alerts/alerts.ts';
+import { isLeader } from '../alerts/leader.ts';
 import { startAlerts } from '../alerts/start-alerts.ts';
 import { type Collectors, startCollectors } from '../collectors/collectors.ts';
+import { Pace } from '../collectors/pace.ts';
 import type { PostgresConnection } from '../collectors/postgres-connection.ts';
 import type { Config } from '../config.ts';
 import { startStatementDays } from '../digest/statement-days.ts';
@@ -13,6 +15,7 @@ import type { ServiceEvent } from '../events.ts';
 import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
 import { createRegistry, type Registry } from '../instances/registry.ts';
+import { Store } from '../store/store.ts';
 import type { Broadcaster } from '../stream/broadcaster.ts';
 import { Timeline } from '../timeline/timeline.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
@@ -33,13 +36,16 @@ export interface RunningMonitor {
   registry: Registry;
   history: History;
   collectors: Collectors;
+  pace: Pace;
   alerts: Alerts;
   actions: Actions | undefined;
   timeline: Timeline;
+  store: Store;
   stop(): Promise<void>;
 }
 
 const TICK_MS = 1_000;
+const STORE_MS = 10_000;
 
 export function startMonitor(inputs: MonitorInputs): RunningMonitor {
   const { config, bus, instance, postgres, actionPool, broadcaster, observe } = inputs;
@@ -49,9 +55,11 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
     dropAfterMs: config.METRICS_DROP_AFTER_MS,
   });
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
+  const pace = new Pace();
   const collectors = startCollectors({
     postgres,
     bus,
+    pace,
     certificateUrls: commaSeparated(config.METRICS_CERTIFICATE_URLS),
     observe,
   });
@@ -80,7 +88,10 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
   });
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
-    (telemetry) => monitor.record(telemetry, Date.now()),
+    (telemetry) => {
+      monitor.record(telemetry, Date.now());
+      pace.heard(telemetry);
+    },
     {
       schema: Telemetry,
       maxBytes: TELEMETRY_MAX_BYTES,
@@ -90,7 +101,9 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
   const tick = () => {
     const answer = monitor.tick(Date.now());
     alerts.tick(answer, answer.at);
-    if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
+    if (broadcaster.stats().clients === 0) return;
+    pace.note();
+    broadcaster.send('health', JSON.stringify(answer), answer.at);
   };
   const days = startStatementDays({
     pool: () => postgres.admin(),
@@ -100,17 +113,40 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
     observe,
   });
   const ticking = every('monitor', TICK_MS, tick, observe);
+  const store = new Store(
+    {
+      pool: () => postgres.admin(),
+      history,
+      timeline,
+      isLeader: () => isLeader(registry.live(Date.now()), instance),
+      observe,
+    },
+    Date.now(),
+  );
+  let storing: Promise<void> = Promise.resolve();
+  const keep = () => {
+    storing = store.look(Date.now());
+    return storing;
+  };
+  const keeping = every('metrics store', STORE_MS, keep, observe);
+  keeping.now();
   return {
     monitor,
     registry,
     history,
     collectors,
+    pace,
     alerts,
     actions,
     timeline,
+    store,
     async stop() {
       ticking.stop();
       days.stop();
+      keeping.stop();
+      await storing;
+      // Events of the last seconds, such as those of a shutdown.
+      await store.look(Date.now());
       subscription.unsubscribe();
       await collectors.stop();
       await alerts.stop();

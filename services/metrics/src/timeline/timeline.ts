@@ -24,7 +24,7 @@ export const EVENT_TYPES = {
 export type EventType = keyof typeof EVENT_TYPES;
 
 export const TimelineEvent = Type.Object({
-  id: Type.Integer({ description: 'grows by 1; starts at 1 with each start of the metrics service' }),
+  id: Type.Integer({ description: 'grows by 1; those from before the start of the metrics service are below 1' }),
   at: Type.Integer({ description: 'ms since 1970' }),
   type: Type.Enum(Object.keys(EVENT_TYPES)),
   subject: Type.String({ description: 'an instance, a service, a table, a replica, the key of an alert' }),
@@ -49,8 +49,10 @@ const CAUSES_MS = 600_000;
 
 export class Timeline {
   droppedTotal = 0;
+  readonly limit: number = MAX_EVENTS;
   #events: TimelineEvent[] = [];
   #nextId = 1;
+  #savedId = 0;
 
   get size(): number {
     return this.#events.length;
@@ -79,6 +81,24 @@ export class Timeline {
       if (event.at <= time && !event.type.startsWith('alert.')) found.push(event);
     }
     return found;
+  }
+
+  /** Events from before the start, oldest first. They fill what room there is. */
+  prepend(events: readonly Omit<TimelineEvent, 'id'>[]): void {
+    const room = MAX_EVENTS - this.#events.length;
+    const kept = room > 0 ? events.slice(-room) : [];
+    const first = 1 - kept.length;
+    this.#events.unshift(...kept.map((event, index) => ({ id: first + index, ...event })));
+  }
+
+  /** The oldest that are not stored. */
+  unsaved(limit: number): TimelineEvent[] {
+    return this.#events.filter(({ id }) => id > this.#savedId).slice(0, limit);
+  }
+
+  /** Everything up to this id is stored, or is stored by another instance. */
+  saved(id: number): void {
+    this.#savedId = Math.min(id, this.#nextId - 1);
   }
 
   /** The newest events since `from`, oldest first. `first` is the oldest event that is kept. */
