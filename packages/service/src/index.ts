@@ -2,6 +2,7 @@ export { type BaseAppOptions, buildBaseApp } from './base-app.ts';
 export type { BaseApp } from './base-app-type.ts';
 export { type BusConfig, busConfig, busOptions } from './bus-settings.ts';
 export { answerClientError, answerOnSocket, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
+export { collectGarbage } from './collect-garbage.ts';
 export { codedEtag, matchedEtag, plainEtag } from './compression/coded-etag.ts';
 export type { Coding } from './compression/coding.ts';
 export {

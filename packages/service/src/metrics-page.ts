@@ -5,6 +5,7 @@ import type { BaseApp } from './base-app-type.ts';
 import { registerCompression } from './compression/compress-replies.ts';
 import { authErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';
+import { OPEN_METRICS_TYPE, prefersOpenMetrics, toOpenMetrics } from './open-metrics.ts';
 import { sharedResult } from './shared-result.ts';
 
 export interface MetricsPageOptions {
@@ -25,8 +26,10 @@ export function metricsRoute(app: BaseApp, metrics: Metrics, options: MetricsPag
       const scheme = /^bearer\s+(\S+)$/i.exec(request.headers.authorization?.trim() ?? '');
       const mayRead = isScraper(scheme?.[1] ?? '') || (isOperator !== undefined && (await isOperator(request)));
       if (!mayRead) throw authErrors.METRICS();
-      reply.type(metrics.registry.contentType).header('cache-control', 'no-store');
-      return page();
+      reply.header('cache-control', 'no-store').header('vary', 'accept');
+      if (prefersOpenMetrics(request.headers.accept))
+        return reply.type(OPEN_METRICS_TYPE).send(toOpenMetrics(await page()));
+      return reply.type(metrics.registry.contentType).send(await page());
     });
   });
 }

@@ -3,6 +3,7 @@ import type { DbEvent } from '@tidemark/db';
 import type { Level } from 'pino';
 import type { DescriptorEvent } from './descriptors.ts';
 import type { TaskFailed } from './every.ts';
+import type { MemoryEvent } from './memory-pressure.ts';
 import type { Metrics } from './metrics.ts';
 import type { Observe } from './observe.ts';
 import type { KeyEvent } from './tokens/key-source.ts';
@@ -12,6 +13,7 @@ export type SharedEvent =
   | BusEvent
   | KeyEvent
   | TaskFailed
+  | MemoryEvent
   | DescriptorEvent
   | { type: 'tracing.failed'; error: Error };
 
@@ -52,6 +54,7 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'changes.epoch': 'info',
   'tracing.failed': 'warn',
   'task.failed': 'error',
+  'memory.given_back': 'warn',
   'descriptors.low': 'warn',
   'descriptors.refusing': 'warn',
   'descriptors.accept_failed': 'error',

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
@@ -8,6 +7,9 @@ import { every, type TaskFailed } from './every.ts';
 import { isExhausted } from './exhausted.ts';
 import { watchGarbageCollection } from './garbage-collection.ts';
 import type { Health } from './health.ts';
+import { watchIdleMemory } from './idle-memory.ts';
+import { watchLoopDelay } from './loop-delay.ts';
+import { type MemoryEvent, type MemoryHolder, oldGenerationLimit, watchMemoryPressure } from './memory-pressure.ts';
 
 const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -20,7 +22,9 @@ export interface TelemetryOptions {
   /** The settings of the process. Only hashes are sent, so that a reader sees which of them changed. */
   config?: object;
   sections: () => TelemetrySections;
-  observe: (event: TaskFailed) => void;
+  /** They give back memory when the heap is nearly full. */
+  memory?: readonly MemoryHolder[];
+  observe: (event: TaskFailed | MemoryEvent) => void;
 }
 
 export function startTelemetry(options: TelemetryOptions): { stop(): void } {
@@ -28,13 +32,18 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   const subject = bus.subjects.telemetry(service, instance);
   const startedAt = Date.now();
   const heapLimitBytes = getHeapStatistics().heap_size_limit;
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
+  const delay = watchLoopDelay();
+  const idleMemory = watchIdleMemory();
   let cpu = process.cpuUsage();
   let cpuAt = performance.now();
   let stopped = false;
   let memory = process.memoryUsage();
-  const gc = watchGarbageCollection();
+  const pressure = watchMemoryPressure({
+    holders: options.memory ?? [],
+    limitBytes: oldGenerationLimit(heapLimitBytes),
+    observe: options.observe,
+  });
+  const gc = watchGarbageCollection(pressure.collected);
   const settings = options.config && hashedSettings(options.config);
   let last: Telemetry | undefined;
 
@@ -54,9 +63,9 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
     const elapsedMs = performance.now() - cpuAt;
     cpu = process.cpuUsage();
     cpuAt = performance.now();
+    const cpuPercent = (used.user + used.system) / 10 / elapsedMs;
+    idleMemory.look(cpuPercent);
     measureMemory();
-    const p99 = delay.percentile(99) / 1e6;
-    delay.reset();
     const telemetry: Telemetry = {
       service,
       instance,
@@ -75,8 +84,8 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
         heapLimitBytes,
         externalBytes: memory.external,
         gc: gc.stats(),
-        cpuPercent: (used.user + used.system) / 10 / elapsedMs,
-        eventLoopDelayP99Ms: Number.isFinite(p99) ? p99 : 0,
+        cpuPercent,
+        eventLoopDelayP99Ms: delay.p99Ms(),
         uptimeSeconds: (Date.now() - startedAt) / 1_000,
       },
       ...options.sections(),
@@ -92,7 +101,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
       if (stopped) return;
       stopped = true;
       timer.stop();
-      delay.disable();
+      delay.stop();
       gc.stop();
       // Without it, a reader could not tell a stop from a crash.
       if (last) bus.publish(subject, { ...last, at: Date.now(), ready: false, stopping: true } satisfies Telemetry);

@@ -59,3 +59,28 @@ t.test('requests within METRICS_CACHE_MS share one rendering', async (t) => {
   await fresh.ask('Bearer ops');
   t.equal(fresh.rendered(), 2);
 });
+
+t.test('Prometheus gets OpenMetrics when it asks for it, and the text format otherwise', async (t) => {
+  const metrics = createMetrics('test');
+  metrics.counter('tidemark_done_total', 'Done').inc(3);
+  const app = buildBaseApp({
+    logger: createLogger({ service: 'test', instance: 'i', level: 'silent' }),
+    health: createHealth(),
+    metrics,
+    metricsPage: { METRICS_TOKEN: TOKEN, METRICS_CACHE_MS: 0 },
+  });
+  t.teardown(() => app.close());
+  const ask = (accept: string) =>
+    app.inject({ url: '/metrics', headers: { authorization: `Bearer ${TOKEN}`, accept } });
+  // The header of Prometheus 2.42.
+  const open = await ask('application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1');
+  t.match(open.headers['content-type'], /^application\/openmetrics-text/);
+  t.match(open.body, /^# TYPE tidemark_done counter\ntidemark_done_total\{service="test"\} 3\n/m);
+  t.match(open.body, /[^\n]\n# EOF\n$/);
+  t.notMatch(open.body, /\n\n|^# TYPE \S+_total /m);
+  for (const accept of ['text/plain', '*/*', 'application/openmetrics-text;q=0.1,text/plain']) {
+    const text = await ask(accept);
+    t.match(text.headers['content-type'], /^text\/plain/);
+    t.match(text.body, /^# TYPE tidemark_done_total counter\n/m, 'also after a page in OpenMetrics');
+  }
+});

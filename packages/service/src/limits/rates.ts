@@ -58,7 +58,9 @@ export class Rates {
   /** The least recently used of `max` identities is dropped. */
   constructor(max: number) {
     this.#buckets = new LRUCache({
-      max,
+      // As `max`, the library would reserve the memory of all of them, 3 MB for 100,000.
+      maxSize: max,
+      sizeCalculation: () => 1,
       dispose: ({ fullAt }) => {
         if (fullAt > this.#now) this.forgottenTotal += 1;
       },

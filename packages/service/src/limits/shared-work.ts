@@ -21,7 +21,8 @@ export class SharedWork {
 
   /** The least recently used of `max` identities starts again at 0. */
   constructor(max: number) {
-    this.#sums = new LRUCache({ max });
+    // As `max`, the library would reserve the memory of all of them, 3 MB for 100,000.
+    this.#sums = new LRUCache({ maxSize: max, sizeCalculation: () => 1 });
   }
 
   get size(): number {
