@@ -22,7 +22,7 @@ export type Batch = Awaited<ReturnType<typeof startBatch>>;
 export async function startBatch({ workerFile, ...dependencies }: BatchDependencies) {
   const { config, instance, bus, observe } = dependencies;
   const resources = await openResources(dependencies);
-  const { pool, queue, store, leases, snapshots, writers, reports } = resources;
+  const { pool, queue, store, leases, snapshots, writers, reports, work } = resources;
   // From here on nothing waits, so that no chunk completes before every part is there.
   const jobs = createJobLedger({ ...resources, window: windowOf(config) });
   const chunks = createChunkLedger({
@@ -39,10 +39,13 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
   const atOnce = startAtOnce({ resources, bus, admission, workerFile });
   const planning = startPlanning({ resources, workers: atOnce.workers, jobs, chunks, onCancelled: handler.cancel });
   const { sweeper } = planning;
-  const announcements = queue.watch(runner.wake);
+  const announcements = queue.watch(() => {
+    work.heard();
+    runner.wake();
+  });
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
   const temporary = startTemporarySweep(store, observe);
-  const deadLetters = watchDeadLetters(pool, alerts, observe);
+  const deadLetters = watchDeadLetters({ pool, work, alerts, observe });
 
   return {
     runner,
@@ -56,6 +59,7 @@ export async function startBatch({ workerFile, ...dependencies }: BatchDependenc
     writers,
     reports,
     atOnce,
+    work,
     async stopTaking(): Promise<void> {
       resources.stopRegistration();
       atOnce.stopTaking();

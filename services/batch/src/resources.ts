@@ -15,6 +15,7 @@ import { startLeases } from './leases/leases.ts';
 import { createModelServer } from './models/model-server.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import * as settings from './settings.ts';
+import { createWorkWatch } from './sweeper/work-watch.ts';
 import { openJobDatabase } from './tables/job-database.ts';
 import { createJobTraces } from './tracing/job-traces.ts';
 
@@ -45,7 +46,8 @@ export async function openResources(options: ResourcesOptions) {
   const store = await openFileStore(fileStoreOptions(config));
   const http = createSafeHttp(settings.httpSettings(config));
   const models = createModelServer(settings.modelSettings(config));
-  const tables = openJobDatabase({ database, registry, store, config, roles, worker, observe });
+  const work = createWorkWatch(pool);
+  const tables = openJobDatabase({ database, registry, store, config, roles, worker, work, observe });
   const leases = await startLeases({ database: leaseDatabase, worker, leaseMs: config.BATCH_LEASE_MS, observe });
 
   return {
@@ -54,6 +56,7 @@ export async function openResources(options: ResourcesOptions) {
     pool,
     roles,
     worker,
+    work,
     kinds,
     times: createKindTimes(),
     queue,

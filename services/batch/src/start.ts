@@ -79,7 +79,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     const engine = await startBatch({ config, instance, database, leaseDatabase, bus, tracing, workerFile, observe });
     batch = engine;
     registerMetrics(metrics, engine);
-    const shares = showShares(database.pools.write, metrics, observe);
+    const shares = showShares({ pool: database.pools.write, work: engine.work, metrics, observe });
     const descriptors = openDescriptors({
       own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_WORKER,
       wanted: PROBES,
@@ -101,7 +101,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     }
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const workers = () => counts.stats(engine.workers, threads, engine.admission);
-    const sections = () => ({ http: httpStats(app), pools: database.poolStats(), workers: workers() });
+    const sections = () => ({
+      http: httpStats(app),
+      pools: database.poolStats(),
+      statements: database.statements(20),
+      workers: workers(),
+    });
     const stopInspections = verifyToken && answerDatabaseInspections({ bus, instance, db: database, verifyToken });
     const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, config, sections, observe });
     const stopTelemetry = () => {

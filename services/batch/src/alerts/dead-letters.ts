@@ -2,9 +2,11 @@
 import type { Pool } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
+import type { WorkWatch } from '../sweeper/work-watch.ts';
 import type { Alerts } from './alerts.ts';
 
 const EVERY_MS = 5_000;
+const IDLE_EVERY_MS = 60_000;
 /** More are not counted, which would take longer than the alert is worth. */
 const MAX_COUNTED = 10_000;
 const KEY = 'batch dead letters ';
@@ -13,10 +15,22 @@ const COUNT = `
   from (select job_id from tidemark.job_items where dead_letter and state = 'failed' limit $1::int) as i
   join tidemark.jobs j on j.id = i.job_id group by j.kind`;
 
-export function watchDeadLetters(pool: Pool, alerts: Alerts, observe: (event: BatchEvent) => void): { stop(): void } {
+export interface DeadLettersOptions {
+  pool: Pool;
+  work: Pick<WorkWatch, 'isBusy'>;
+  alerts: Alerts;
+  observe: (event: BatchEvent) => void;
+}
+
+export function watchDeadLetters({ pool, work, alerts, observe }: DeadLettersOptions): { stop(): void } {
+  let lookedAt = Number.NEGATIVE_INFINITY;
   return every('dead letters', EVERY_MS, look, observe);
 
   async function look(): Promise<void> {
+    // Only work adds some; an operator may also delete their jobs.
+    const now = performance.now();
+    if (!work.isBusy() && now - lookedAt < IDLE_EVERY_MS) return;
+    lookedAt = now;
     const rows = await pool.query<{ kind: string; items: number; job: string }>(COUNT, [MAX_COUNTED]);
     const keys = new Set(rows.map(({ kind }) => KEY + kind));
     for (const { kind, items, job } of rows) {

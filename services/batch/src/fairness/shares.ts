@@ -2,6 +2,7 @@
 import type { Pool, Row } from '@tidemark/db';
 import { every, type Metrics } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
+import type { WorkWatch } from '../sweeper/work-watch.ts';
 import { shareStatements } from './share-statements.ts';
 
 interface TenantShare {
@@ -25,15 +26,25 @@ const EVERY_MS = 5_000;
 /** Series of each gauge; the others are one more, named "(other)". */
 const MAX_SHOWN = 10;
 
+export interface SharesOptions {
+  pool: Pool;
+  work: Pick<WorkWatch, 'isBusy'>;
+  metrics: Metrics;
+  observe: (event: BatchEvent) => void;
+}
+
 /** Every instance shows the same figures, because limits and shares are of all instances together. */
-export function showShares(pool: Pool, metrics: Metrics, observe: (event: BatchEvent) => void): { stop(): void } {
+export function showShares({ pool, work, metrics, observe }: SharesOptions): { stop(): void } {
+  let isEmpty = false;
   let tenants: readonly TenantShare[] = [];
   let targets: readonly TargetShare[] = [];
 
   async function look(): Promise<void> {
+    if (isEmpty && !work.isBusy()) return;
     try {
       tenants = await pool.query<TenantShare & Row>(shareStatements.tenants, [MAX_SHOWN]);
       targets = await pool.query<TargetShare & Row>(shareStatements.targets, [MAX_SHOWN]);
+      isEmpty = tenants.length === 0 && targets.length === 0;
     } catch (error) {
       // A gap says more than figures of before.
       tenants = [];

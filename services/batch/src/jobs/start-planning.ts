@@ -20,7 +20,7 @@ export interface PlanningOptions {
 }
 
 export function startPlanning({ resources, workers, jobs, chunks, onCancelled }: PlanningOptions) {
-  const { config, pool, queue, roles, observe } = resources;
+  const { config, pool, queue, roles, work, observe } = resources;
   const planner = createPlanner({
     ...resources,
     ...plannerSettings(config),
@@ -36,12 +36,13 @@ export function startPlanning({ resources, workers, jobs, chunks, onCancelled }:
     jobs,
     chunks,
     queue,
+    work,
     observe,
     onCancelled,
     intervalMs,
     leaseMs: config.BATCH_LEASE_MS,
   });
-  const scheduler = startScheduler({ pool, roles, observe, intervalMs, onStarted: sweeper.wake });
+  const scheduler = startScheduler({ pool, roles, work, observe, intervalMs, onStarted: sweeper.wake });
   const retention = startRetention({ pool, days: config.BATCH_RETAIN_DAYS, observe });
 
   return {

@@ -8,7 +8,7 @@ export interface KindRegistry {
   stop(): void;
 }
 
-const SEEN_EVERY_MS = 10_000;
+const SEEN_EVERY_MS = 20_000;
 
 const REGISTER = `
   insert into tidemark.job_kinds (name, version, spec_schema, limits)

@@ -23,21 +23,30 @@ let problem: string | undefined;
 let renewedAt = performance.now();
 
 const database = await openDatabase(options);
-const timer = setInterval(look, LOOK_MS);
+/** Runs while a chunk is held. */
+let timer: NodeJS.Timeout | undefined;
 let asking: Promise<void> | undefined;
 
 port.on('message', (message: ToLeaseThread) => {
-  if (message.type === 'hold') held.set(keyOf(message.chunk), message);
+  if (message.type === 'hold') hold(message);
   else if (message.type === 'release') held.delete(message.key);
   else void stop();
 });
 send({ type: 'ready' });
 
+function hold(message: Extract<ToLeaseThread, { type: 'hold' }>): void {
+  held.set(keyOf(message.chunk), message);
+  if (timer !== undefined) return;
+  renewedAt = performance.now();
+  timer = setInterval(look, LOOK_MS);
+}
+
 function look(): void {
   const reason = blockedLoop.look(performance.now(), Atomics.load(beat, 0), held.values());
   if (reason) endProcess(reason);
   if (held.size === 0) {
-    renewedAt = performance.now();
+    clearInterval(timer);
+    timer = undefined;
     return;
   }
   asking ??= ask().finally(() => {

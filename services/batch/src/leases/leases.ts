@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { WorkMessage } from '@tidemark/contracts';
 import type { DatabaseOptions } from '@tidemark/db';
-import { every } from '@tidemark/service';
+import { every, type Repeating } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import { type FromLeaseThread, keyOf, type LeaseThreadData, type ToLeaseThread } from './lease-messages.ts';
@@ -52,7 +52,8 @@ export async function startLeases({ database, worker, leaseMs, observe }: Leases
       if (problem) observe({ type: 'leases.not_renewed', problem });
     }
   });
-  const beating = every('beat', BEAT_MS, () => void Atomics.add(beat, 0, 1), observe);
+  /** Runs while a chunk is held. */
+  let beating: Repeating | undefined;
   const send = (message: ToLeaseThread) => thread.postMessage(message);
 
   return {
@@ -61,16 +62,20 @@ export async function startLeases({ database, worker, leaseMs, observe }: Leases
       const message = { job, chunk: chunk.chunk, attempt };
       const key = keyOf(message);
       held.set(key, onLost);
+      beating ??= every('beat', BEAT_MS, () => void Atomics.add(beat, 0, 1), observe);
       send({ type: 'hold', chunk: message, itemMs });
       return () => {
         held.delete(key);
         send({ type: 'release', key });
+        if (held.size > 0) return;
+        beating?.stop();
+        beating = undefined;
       };
     },
     problem: () => problem,
     async stop() {
       isStopping = true;
-      beating.stop();
+      beating?.stop();
       send({ type: 'stop' });
       await ended;
     },

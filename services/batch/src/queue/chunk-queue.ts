@@ -17,6 +17,7 @@ export function createChunkQueue(bus: Bus, observe: (event: BatchEvent) => void)
       return queue.watch(onWork);
     },
     async publish(chunks) {
+      if (chunks.length === 0) return;
       await Promise.all(
         chunks.map(({ priority, job, chunk, attempt }) =>
           queue

@@ -22,7 +22,7 @@ export interface RunningOptions {
 }
 
 export function startRunning({ resources, chunks, alerts, workerFile }: RunningOptions) {
-  const { config, kinds, pool, queue, registry, roles, store, observe } = resources;
+  const { config, kinds, pool, queue, registry, roles, store, work, observe } = resources;
   const { threads, memoryBytes } = workerSizes(config);
   const slots = settings.slotsOf(config);
   const admission = createAdmission(memoryBytes);
@@ -54,7 +54,7 @@ export function startRunning({ resources, chunks, alerts, workerFile }: RunningO
     observe,
     handle: handler.handle,
     slots: slots.thread + slots.main,
-    mayTake: storeGate.isOpen,
+    mayTake: () => storeGate.isOpen() && work.isBusy(),
   });
 
   return {

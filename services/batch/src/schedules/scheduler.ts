@@ -3,6 +3,7 @@ import { TidemarkError } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import { every, readPattern } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
+import type { WorkWatch } from '../sweeper/work-watch.ts';
 import { dueTimes } from './due-times.ts';
 import { scheduleStatements as sql } from './schedule-statements.ts';
 import { type Schedule, startScheduled } from './start-scheduled.ts';
@@ -10,6 +11,7 @@ import { type Schedule, startScheduled } from './start-scheduled.ts';
 export interface SchedulerOptions {
   pool: Pool;
   roles: readonly string[];
+  work: WorkWatch;
   intervalMs: number;
   /** A job has been inserted. */
   onStarted: () => void;
@@ -25,7 +27,7 @@ interface Taken {
 /** Schedules of one sweep; the others follow in the next one. */
 const LIMIT = 100;
 
-export function startScheduler({ pool, roles, intervalMs, onStarted, observe }: SchedulerOptions): {
+export function startScheduler({ pool, roles, work, intervalMs, onStarted, observe }: SchedulerOptions): {
   stop(): Promise<void>;
 } {
   let stopped = false;
@@ -106,6 +108,7 @@ export function startScheduler({ pool, roles, intervalMs, onStarted, observe }: 
   }
 
   async function sweep(): Promise<void> {
+    if (!(await work.hasWork())) return;
     await readNew();
     await startAll(startDue);
     await startAll(startWaiting);

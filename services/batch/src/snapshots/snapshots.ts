@@ -5,6 +5,7 @@
 import type { Pool } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
+import type { WorkWatch } from '../sweeper/work-watch.ts';
 import { type HeldSnapshot, holdSnapshot } from './held-snapshot.ts';
 import { snapshotStatements } from './snapshot-statements.ts';
 
@@ -28,6 +29,7 @@ export interface SnapshotsOptions {
   /** The rows are on this one. */
   rows: Pool;
   worker: string;
+  work: Pick<WorkWatch, 'isBusy'>;
   observe: (event: BatchEvent) => void;
 }
 
@@ -41,7 +43,7 @@ interface SnapshotRow {
 const MAX_HELD = 4;
 const LOOK_MS = 1_000;
 
-export function createSnapshots({ pool, rows, worker, observe }: SnapshotsOptions): Snapshots {
+export function createSnapshots({ pool, rows, worker, work, observe }: SnapshotsOptions): Snapshots {
   const held = new Map<string, HeldSnapshot & { restarts: number }>();
   const beat = every('snapshots', LOOK_MS, look, observe);
   let looking: Promise<void> = Promise.resolve();
@@ -108,6 +110,8 @@ export function createSnapshots({ pool, rows, worker, observe }: SnapshotsOption
 
   function look(): Promise<void> {
     looking = looking.then(async () => {
+      // Rows of snapshots count as work.
+      if (held.size === 0 && !work.isBusy()) return;
       await releaseEnded();
       await rows.query(snapshotStatements.forgetEnded);
       await holdOthers();

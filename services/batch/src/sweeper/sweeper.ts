@@ -13,6 +13,7 @@ import { jobStatements } from '../jobs/job-statements.ts';
 import type { Planner } from '../jobs/planner.ts';
 import type { ChunkQueue } from '../queue/chunk-queue.ts';
 import { createPages, type Pages } from './pages.ts';
+import type { WorkWatch } from './work-watch.ts';
 
 export interface SweeperOptions {
   pool: Pool;
@@ -20,6 +21,7 @@ export interface SweeperOptions {
   jobs: JobLedger;
   chunks: ChunkLedger;
   queue: ChunkQueue;
+  work: WorkWatch;
   onCancelled: (job: string) => void;
   intervalMs: number;
   leaseMs: number;
@@ -41,7 +43,7 @@ const PLANS = 20;
 /** A planner reads and writes only some rows, so one that takes longer has ended. */
 const PLANNING_MS = 60_000;
 /** Three heartbeats of a kind's instances (see kind-registry.ts). */
-const KIND_AWAY_MS = 30_000;
+const KIND_AWAY_MS = 60_000;
 /** The limit of a target that nothing called for an hour is forgotten. */
 const TARGET_MS = 60 * 60_000;
 const UNFINISHED = '["queued", "planning", "running", "paused"]';
@@ -54,7 +56,7 @@ type Id = { id: string } & Row;
 type LostRow = WorkMessage & { lease: string } & Row;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
-  const { pool, planner, jobs, chunks, queue, observe } = options;
+  const { pool, planner, jobs, chunks, queue, work, observe } = options;
   const problems = new Map<string, string>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -109,6 +111,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function endOverdue(): Promise<void> {
+    if (!work.isBusy()) return;
     const jobs = await pool.query<{ id: string }>(jobStatements.overdue, [LIMIT]);
     if (jobs.length === 0) return;
     const ids = JSON.stringify(jobs.map(({ id }) => id));
@@ -189,6 +192,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function sweep(): Promise<void> {
+    if (!(await work.hasWork())) return;
     await step('cancel', cancel);
     await step('take back', takeBack);
     await step('advance', advance);
@@ -215,7 +219,10 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   const ending = every('overdue jobs', OVERDUE_MS, () => step('overdue', endOverdue), observe);
   sweeping = sweep().finally(schedule);
   return {
-    wake: () => void planHeard(),
+    wake() {
+      work.heard();
+      void planHeard();
+    },
     planPage,
     problem: () => [...problems].map(([name, message]) => `${name}: ${message}`).join('; ') || undefined,
     async stop() {

@@ -49,6 +49,8 @@ export interface WorkerPool {
 /** ms before a worker that ended at its start (a broken installation) is replaced. */
 const RESTART_DELAY_MS = 1_000;
 const IDLE_MS = 30_000;
+/** The last one waits for longer, since the next small task would take half a second more without it. */
+const LAST_IDLE_FACTOR = 2;
 
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { observe, waitingLimit, idleMs = IDLE_MS, least = 1 } = options;
@@ -61,6 +63,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let recycled = 0;
   let problem: string | undefined;
   let closed = false;
+  let isResting = false;
   const shrinking = every('idle workers', idleMs / 3, shrink, observe, { keepsAlive: false });
 
   const start = () => startWorkerProcess(options.file, options.workerData, options.maxChildBytes);
@@ -91,16 +94,21 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     }, RESTART_DELAY_MS);
   }
 
-  /** Starts a worker for the first task that waits. */
+  /** Starts a worker for the first task that waits. One is there while tasks come, since its start takes longer than a small one. */
   function refill(): void {
     if (closed || restart || all.size >= options.threads) return;
     if (queue.length > 0) queue.shift()?.resolve(add());
-    else if (all.size < least) idle.push({ worker: add(), since: performance.now() });
+    else if (all.size < (isResting ? 0 : least)) idle.push({ worker: add(), since: performance.now() });
   }
 
   function shrink(): void {
     const before = performance.now() - idleMs;
-    for (const { worker, since } of [...idle]) if (since < before && all.size > least) void retire(worker);
+    for (const { worker, since } of [...idle]) {
+      const isLast = all.size <= least;
+      if (since >= (isLast ? before - idleMs * (LAST_IDLE_FACTOR - 1) : before)) continue;
+      isResting = isLast;
+      void retire(worker);
+    }
   }
 
   function retire(worker: WorkerProcess): Promise<void> {
@@ -123,6 +131,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
   async function lease(): Promise<WorkerProcess> {
     if (closed) throw errors.STOPPING();
+    isResting = false;
     const last = idle.pop();
     if (last) return last.worker;
     if (queue.length >= waitingLimit) throw errors.QUEUE_FULL({ waiting: queue.length });

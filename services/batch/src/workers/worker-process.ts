@@ -64,7 +64,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
   const started = new Promise<void>((resolve) => {
     onStart = resolve;
   });
-  const looking = setInterval(look, LOOK_MS);
+  let looking: NodeJS.Timeout | undefined;
   const ended = new Promise<void>((resolve) => {
     const onEnd = (how: string) => {
       clearInterval(looking);
@@ -112,12 +112,14 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
     tasks += 1;
     // A task may end its process before the next look.
     peakBytes = restingBytes || residentBytesOf(child.pid);
+    looking = setInterval(look, LOOK_MS);
     try {
       return await new Promise<Ended>((resolve) => {
         const settle = startTask(task, options, resolve);
         void ended.then(() => settle({ type: 'crash', how: end }));
       });
     } finally {
+      clearInterval(looking);
       onMessage = undefined;
     }
   }

@@ -19,7 +19,12 @@ t.test('gauges name the ten largest tenants and targets, and count the others to
     select 'noop', 'host-' || n, 'tenant-7', case when n = 2 then 0 else 4.5 end, case when n = 2 then now() + interval '10 minutes' end
     from generate_series(1, 12) as n`);
   const metrics = createMetrics('test');
-  const shares = showShares(stack.database.pools.write, metrics, () => undefined);
+  const shares = showShares({
+    pool: stack.database.pools.write,
+    work: { isBusy: () => true },
+    metrics,
+    observe: () => undefined,
+  });
   t.teardown(() => shares.stop());
   const page = await until('the figures', 10_000, async () => {
     const text = await metrics.registry.metrics();
