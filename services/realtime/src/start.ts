@@ -77,11 +77,23 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       http: httpStats(app),
       pools: database.poolStats(),
       replicas: database.replicaStats(),
+      statements: database.statements(20),
       sockets: live.socketStats(),
       ...(relay ? { relay: relay.stats() } : {}),
     });
     const stopInspections = answerDatabaseInspections({ bus, instance, db: database, verifyToken });
-    const telemetry = startTelemetry({ bus, service: 'realtime', instance, url, health, config, sections, observe });
+    const { ring } = live.feed;
+    const telemetry = startTelemetry({
+      bus,
+      service: 'realtime',
+      instance,
+      url,
+      health,
+      config,
+      sections,
+      memory: [{ name: 'recent changes', bytes: () => ring.bytes / 2, giveBack: () => ring.halve() }],
+      observe,
+    });
     const stopTelemetry = () => {
       telemetry.stop();
       stopInspections();

@@ -107,11 +107,16 @@ export class Ring {
     this.evict();
   }
 
-  evict(now: number = Date.now()): void {
+  /** Drops the older half: who has not caught up to the rest resyncs. */
+  halve(): void {
+    this.evict(Date.now(), this.#bytes / 2);
+  }
+
+  evict(now: number = Date.now(), maxBytes: number = this.#limits.maxBytes): void {
     for (;;) {
       const first = this.#all.first;
       if (!first) return;
-      const tooMuch = this.#bytes > this.#limits.maxBytes && this.#all.length > 1;
+      const tooMuch = this.#bytes > maxBytes && this.#all.length > 1;
       if (!tooMuch && now - first.receivedAt <= this.#limits.maxAgeMs) return;
       this.#all.shift();
       const queue = this.#byTable.get(first.table);

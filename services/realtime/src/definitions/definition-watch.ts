@@ -54,6 +54,9 @@ const MAX_PAUSE_MS = 100;
 export class DefinitionWatch {
   #options: DefinitionWatchOptions;
   #known = new Map<string, KnownDefinition>();
+  #position: Lsn | undefined;
+  #isSettled = false;
+  #lookedAt = 0;
   #last: Look | undefined;
   /** The transaction for which a single table was checked; for its next table, all are. */
   #partial: number | undefined;
@@ -205,9 +208,19 @@ export class DefinitionWatch {
     );
   }
 
-  /** Skips the check where the snapshot is the same, since every change of a catalog has a transaction id. */
+  /**
+   * Skips the check where the WAL has not moved for two checks, or where the snapshot is the same, since every change of
+   * a catalog has a transaction id. A commit may be visible later than its WAL, so one check in a while is not skipped.
+   */
   async #lookByTime(): Promise<void> {
     await this.#write();
+    const position = this.#options.published();
+    const now = Date.now();
+    const isSame = position === this.#position;
+    if (isSame && this.#isSettled && now - this.#lookedAt < MAX_CHECK_MS) return;
+    this.#isSettled = isSame;
+    this.#position = position;
+    this.#lookedAt = now;
     const snapshot = await currentSnapshot(this.#options.admin);
     if (snapshot !== this.#last?.snapshotText) await this.#look();
   }

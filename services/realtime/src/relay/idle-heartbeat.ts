@@ -3,7 +3,7 @@ import type { RelayOptions } from './relay-options.ts';
 import { emitHeartbeat } from './statements.ts';
 
 /** Time without a commit after which the relay writes a message of its own to the WAL. */
-const IDLE_MS = 5_000;
+const IDLE_MS = 15_000;
 
 /** Keeps an idle slot moving. `lastCommitAt`: ms since 1970. */
 export function emitWhileIdle(

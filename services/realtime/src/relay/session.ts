@@ -37,7 +37,7 @@ export interface RelaySession {
 
 /** Heartbeats tell readers up to where everything is published; they report a problem after three missed ones. */
 const HEARTBEAT_MS = 500;
-/** Interval of the reports to Postgres, each of which is a small write. */
+/** Least time between two reports to Postgres, each of which is a small write. */
 const REPORT_MS = 100;
 
 export async function openSession(
@@ -85,6 +85,7 @@ class Session implements RelaySession {
   #ended = false;
   #paused = true;
   #timers: Repeating[] = [];
+  #reporting: NodeJS.Timeout | undefined;
   #subjects: ChangeSubjects;
 
   constructor(options: RelayOptions, memory: RelayMemory, events: SessionEvents) {
@@ -176,7 +177,6 @@ class Session implements RelaySession {
     this.#heartbeat();
     const failed = ({ error }: { error: Error }) => this.fail(error);
     this.#timers.push(every('relay heartbeat', HEARTBEAT_MS, () => this.#heartbeat(), failed));
-    this.#timers.push(every('relay report', REPORT_MS, () => this.#report(), failed));
     this.#timers.push(emitWhileIdle(this.#options, () => this.#reader?.lastCommitAt ?? 0));
     this.#reader.run();
   }
@@ -221,6 +221,7 @@ class Session implements RelaySession {
   #end(): void {
     this.#ended = true;
     for (const timer of this.#timers) timer.stop();
+    clearTimeout(this.#reporting);
     this.#watch?.stop();
     this.#publisher?.stop();
     this.#reader?.stop();
@@ -278,6 +279,10 @@ class Session implements RelaySession {
     if (lsn <= this.#stored) return;
     this.#stored = lsn;
     this.#events.onProgress(lsn);
+    this.#reporting ??= setTimeout(() => {
+      this.#reporting = undefined;
+      if (!this.#ended) this.#report();
+    }, REPORT_MS);
   }
 
   #report(): void {

@@ -30,6 +30,12 @@ export function judgeBudget(slot: statements.SlotUse | undefined, budgetBytes: n
   return { level, retainedBytes, limitBytes };
 }
 
+export function nextLookMs(use: BudgetUse | undefined): number {
+  if (use === undefined) return LOOK_MS;
+  const roomMs = (use.limitBytes * HIGH - use.retainedBytes) / 2 / BUSY_BYTES_PER_MS;
+  return Math.max(LOOK_MS, Math.min(MAX_LOOK_MS, roomMs));
+}
+
 export interface WalBudgetOptions {
   admin: Pool;
   bus: Bus;
@@ -48,8 +54,10 @@ export interface WalBudget {
   warning(): string | undefined;
 }
 
-/** Interval of the checks. A busy primary writes about 100 MB in it, for which the budget needs room. */
+/** Limits of the interval of the checks: less than the time in which a busy primary could write half of what is left. */
 const LOOK_MS = 1_000;
+const MAX_LOOK_MS = 5_000;
+const BUSY_BYTES_PER_MS = 200_000;
 /** Checks over the budget after which another instance drops the slot of its holder. */
 const HOLDER_CHANCES = 5;
 const REPEAT_MS = 30_000;
@@ -112,7 +120,7 @@ export function createWalBudget(options: WalBudgetOptions): WalBudget {
       looking = look()
         .catch((error: Error) => observe({ type: 'relay.failed', error }))
         .then(later);
-    }, LOOK_MS);
+    }, nextLookMs(use));
   }
 
   return {
