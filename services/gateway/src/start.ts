@@ -105,7 +105,18 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const stopDatabaseInspections = answerDatabaseInspections({ bus, instance, db, verifyToken });
   const stopRequestInspections = answerRequestInspections({ bus, instance, records, verifyToken });
   const sections = telemetrySections(app, db, cache, traffic);
-  const telemetry = startTelemetry({ bus, service: 'gateway', instance, url, health, config, sections, observe });
+  const memory = cache ? [{ name: 'cache', bytes: () => cache.stats().bytes, giveBack: () => cache.dropAll() }] : [];
+  const telemetry = startTelemetry({
+    bus,
+    service: 'gateway',
+    instance,
+    url,
+    health,
+    config,
+    sections,
+    memory,
+    observe,
+  });
   logger.info({ url }, 'listening');
 
   const stopTelemetry = async () => {

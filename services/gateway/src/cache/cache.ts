@@ -1,5 +1,5 @@
 import { type Bus, followChanges } from '@tidemark/bus';
-import { parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
+import { type Lsn, parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Catalog, Relation } from '@tidemark/plan';
 import type { Query } from '@tidemark/query';
@@ -51,6 +51,8 @@ export interface Cache {
   dropAll(): void;
   /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
+  /** Everything up to here has been heard of; undefined while the cache may not serve. */
+  position(): Lsn | undefined;
   stats(): CacheCounts;
   ownReads(): { replica: number; primary: number };
   stop(): Promise<void>;
@@ -150,6 +152,7 @@ export function createCache(options: CacheOptions): Cache {
     },
     dropAll: () => entries.dropAll(),
     paused,
+    position: () => (paused() === undefined ? clock.published : undefined),
     stats: () => entries.stats(),
     ownReads: () => schema.counts(),
     async stop() {

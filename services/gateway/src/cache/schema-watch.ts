@@ -72,6 +72,7 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
       statement: { text: FINGERPRINT, params: [options.publication] },
       tidemark: formatTidemark(db.epoch(), at),
       holder: { route: 'cache' },
+      isBackground: true,
     });
     counts[source] += 1;
     if (generation !== clock.generation) {
@@ -97,7 +98,8 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
         // The positions of a stream of another epoch are not those of this database.
         if (!clock.isFollowing || clock.epoch !== db.epoch()) return;
         if (!clock.hasSchema) await load();
-        if (clock.hasSchema) await confirm(clock.published);
+        // Without new WAL, the schema cannot have changed.
+        if (clock.hasSchema && clock.validTo !== clock.published) await confirm(clock.published);
       } catch (error) {
         if (!stopped) options.onError(error as Error);
         return;

@@ -9,6 +9,8 @@ import type { Metrics } from '@tidemark/service';
 const SAMPLE_MS = 50;
 /** The minimum of so many samples counts, so that one pause does not (CoDel's rule, RFC 8289 §3.2). */
 const SAMPLES = 3;
+/** Samples without a request after which none are taken, since there is nothing to shed: 2 s. The next request begins anew. */
+const IDLE_SAMPLES = 40;
 
 export type ShedCause = 'event_loop' | 'requests' | 'connections';
 
@@ -62,7 +64,10 @@ export function watchOverload(options: OverloadOptions): Overload {
   const recent = Array<number>(SAMPLES).fill(0);
   let due = performance.now() + SAMPLE_MS;
   let overHalf = false;
-  const timer = setInterval(() => {
+  let timer: NodeJS.Timeout | undefined;
+  let idleSamples = 0;
+  let stopped = false;
+  const sample = () => {
     const now = performance.now();
     recent.push(Math.max(0, now - due));
     recent.shift();
@@ -71,8 +76,21 @@ export function watchOverload(options: OverloadOptions): Overload {
     control?.update(delayMs, now);
     use.sample(now);
     overHalf = queues.areOverHalf(now) || inFlight() >= requestsMax / 2 || (loopMs > 0 && delayMs >= loopMs / 2);
-  }, SAMPLE_MS);
-  timer.unref();
+    idleSamples = inFlight() > 0 || overHalf || (control?.probability ?? 0) > 0 ? 0 : idleSamples + 1;
+    if (idleSamples < IDLE_SAMPLES) return;
+    clearInterval(timer);
+    timer = undefined;
+    delayMs = 0;
+    recent.fill(0);
+  };
+  const start = () => {
+    idleSamples = 0;
+    if (timer !== undefined || stopped) return;
+    due = performance.now() + SAMPLE_MS;
+    timer = setInterval(sample, SAMPLE_MS);
+    timer.unref();
+  };
+  start();
 
   const shed = metrics.counter('tidemark_shed_total', 'Requests shed with 503, by cause', ['cause']);
   metrics.gauge(
@@ -88,13 +106,17 @@ export function watchOverload(options: OverloadOptions): Overload {
   );
   return {
     refuses() {
+      start();
       if (inFlight() >= requestsMax) return 'requests';
       return control !== undefined && control.probability > 0 && control.refuses() ? 'event_loop' : undefined;
     },
     isOverHalf: () => overHalf,
     isHalfUsed: use.isHalfUsed,
     count: (cause) => shed.inc({ cause }),
-    stop: () => clearInterval(timer),
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+    },
   };
 }
 

@@ -19,7 +19,7 @@ declare module 'fastify' {
 
 export interface RecordOptions {
   readonly records: RequestRecords;
-  readonly holders: Pick<PoolHolders, 'during'>;
+  readonly holders: Pick<PoolHolders, 'begin' | 'during'>;
   readonly traffic: TrafficWindows;
   readonly slowMs: number;
 }
@@ -33,6 +33,7 @@ export const recordRequests = fp(
     app.decorateRequest('requestParts', undefined);
     app.addHook('onRequest', (request, _reply, done) => {
       request.requestParts = new RequestParts();
+      holders.begin();
       done();
     });
     app.addHook('preParsing', (request, _reply, _payload, done) => {
