@@ -1,4 +1,4 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]` or `batch [scenario…]` with the same options; `--help` lists them. */
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]`, `watching [scenario…]` or `batch [scenario…]` with the same options; `--help` lists them. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -9,6 +9,7 @@ import { runLab } from './lab/run-lab.ts';
 import type { TrialResult } from './lab/run-trial.ts';
 import { runLive } from './live/run-live.ts';
 import { usage } from './usage.ts';
+import { runWatching } from './watching/run-watching.ts';
 
 const { values, positionals } = readArguments();
 
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     const seed = values.seed === undefined ? undefined : Number(values.seed);
     await finish({}, await runLab(names, values.quick, seed), isTrialOk);
   } else if (command === 'live') await finish({}, await runLive(names, values.quick), isTrialOk);
+  else if (command === 'watching') await finish({}, await runWatching(names, values.quick), isTrialOk);
   else if (command === 'batch') await finish({}, await runBatch(names, values.quick), isTrialOk);
   else {
     const { pace, results } = await runHttp(positionals, values.quick);

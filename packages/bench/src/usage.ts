@@ -3,6 +3,7 @@ import { batchScenarios } from './batch/run-batch.ts';
 import { scenarios } from './http/scenarios/all.ts';
 import { trials } from './lab/trials/all.ts';
 import { liveScenarios } from './live/run-live.ts';
+import { watchingScenarios } from './watching/run-watching.ts';
 
 interface Named {
   readonly name: string;
@@ -10,7 +11,7 @@ interface Named {
 
 export function usage(): string {
   return `Usage: node packages/bench/dist/main.js [scenario…] [options]
-       node packages/bench/dist/main.js live|batch [scenario…] [options]
+       node packages/bench/dist/main.js live|batch|watching [scenario…] [options]
        node packages/bench/dist/main.js lab [trial…] [options]
 
 Without a name, all of the list run.
@@ -28,6 +29,9 @@ ${list(liveScenarios, ({ claim }) => claim)}
 
 batch: jobs
 ${list(batchScenarios, ({ claim }) => claim)}
+
+watching: what it costs to run Tidemark
+${list(watchingScenarios, ({ claim }) => claim)}
 
 lab: faults
 ${list(trials, ({ claim }) => claim)}`;

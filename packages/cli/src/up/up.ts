@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ServiceName } from '@tidemark/contracts';
 import { migrate, settleAll } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
+import { collectGarbage } from '@tidemark/service';
 import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
 import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
@@ -134,6 +135,8 @@ async function startAll(
   const url = base('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
   if (settings.demo && !settings.databaseUrl) running.large = loadLargeDemo(addresses.owner, events);
+  // This process runs for as long as the services, and needs little of what its start did.
+  collectGarbage();
   return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
 }
 

@@ -21,6 +21,19 @@ t.test('promtool accepts the configuration and its rules', async (t) => {
     execFileSync(promtool, ['check', 'config', join(work, 'prometheus.yml')], { encoding: 'utf8' }),
     /SUCCESS: \d+ rules? found/,
   );
+  const rules = spawnSync(promtool, ['test', 'rules', join(work, 'alerts.test.yml')], { encoding: 'utf8' });
+  t.equal(rules.status, 0, rules.stdout + rules.stderr);
+});
+
+t.test('each alert has a test in which it fires, and one in which it does not', (t) => {
+  const names = [...readInfra('prometheus/alerts.yml').matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+  const tests = readInfra('prometheus/alerts.test.yml');
+  t.ok(names.length > 0);
+  for (const name of names) {
+    t.match(tests, new RegExp(`\\{ alertname: ${name}, eval_time`), `${name} does not fire`);
+    t.match(tests, new RegExp(`- alertname: ${name}\n\\s+eval_time: \\S+\n\\s+exp_alerts:`), `${name} fires`);
+  }
+  t.end();
 });
 
 t.test('the alerts ask for metrics that the services have', async (t) => {

@@ -10,7 +10,9 @@ import type { TrialContext } from '../trial.ts';
 
 export interface TidemarkUp {
   readonly url: string;
+  readonly pid: number;
   readonly primaryUrl: string;
+  readonly replicaUrl: string;
   readonly tokens: Readonly<Record<string, string>>;
   urlOf(service: ServiceName): string;
   output(): string;
@@ -46,7 +48,17 @@ export async function startTidemarkUp(context: TrialContext, home: string): Prom
     START_MS,
   );
   const primaryUrl = /postgres +(postgres:\S+)/.exec(output)?.[1] ?? '';
+  const replicaUrl = /replica +(postgres:\S+)/.exec(output)?.[1] ?? '';
   const tokens = JSON.parse(await readFile(join(home, 'credentials.json'), 'utf8')) as Record<string, string>;
   const urlOf = (service: ServiceName) => `http://127.0.0.1:${port + SERVICE_NAMES.indexOf(service)}`;
-  return { url: urlOf('gateway'), primaryUrl, tokens, urlOf, output: () => output, running };
+  return {
+    pid: child.pid as number,
+    url: urlOf('gateway'),
+    primaryUrl,
+    replicaUrl,
+    tokens,
+    urlOf,
+    output: () => output,
+    running,
+  };
 }
