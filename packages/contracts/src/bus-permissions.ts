@@ -16,7 +16,7 @@ export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'ba
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
 /** Every service with a database answers these. */
-const DATABASE_INSPECTIONS = ['held', 'statements', 'text'] as const;
+const DATABASE_INSPECTIONS = ['held', 'statements', 'text', 'process'] as const;
 
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {
   const subjects = subjectsFor(prefix);
@@ -72,13 +72,19 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
         subjects.allInspections,
         subjects.allTelemetryOf('metrics'),
         subjects.allAlerts,
+        allReplies('metrics'),
         '$JS.API.INFO',
         ...Object.values(subjects.streams).flatMap((stream) => [
           `$JS.API.STREAM.INFO.${stream}`,
           `$JS.API.CONSUMER.LIST.${stream}`,
         ]),
       ],
-      subscribe: [subjects.allTelemetry, subjects.allAlerts, allReplies('metrics')],
+      subscribe: [
+        subjects.allTelemetry,
+        subjects.allAlerts,
+        subjects.allInspectionsOf('process'),
+        allReplies('metrics'),
+      ],
     },
   };
 }

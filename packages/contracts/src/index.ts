@@ -5,6 +5,7 @@ export * from './changes.ts';
 export * from './channels.ts';
 export * from './errors.ts';
 export { INSPECTION_LIST_LIMIT } from './inspection/operator.ts';
+export * from './inspection/process.ts';
 export * from './inspection/requests.ts';
 export * from './inspection/statements.ts';
 export * from './inspection/subscriptions.ts';

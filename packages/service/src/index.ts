@@ -21,7 +21,7 @@ export { every, type Repeating, type TaskFailed } from './every.ts';
 export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
-export { answerDatabaseInspections, verifyOperator } from './inspections.ts';
+export { answerDatabaseInspections } from './inspections.ts';
 export { instanceName } from './instance-name.ts';
 export { limiterConfig, opensConfig } from './limits/config.ts';
 export {
@@ -43,6 +43,7 @@ export { createLogger, type Level, type Logger, type LoggerOptions } from './log
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
 export type { OneWriteResponse } from './one-write.ts';
+export { answerProcessInspections } from './process-inspections.ts';
 export {
   type ChildMessage,
   explain,
@@ -61,7 +62,7 @@ export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';
 export type { KeyEvent } from './tokens/key-source.ts';
 export { registerTokenMetrics } from './tokens/metrics.ts';
-export { isOperator, operatorCheck } from './tokens/operator.ts';
+export { isOperator, operatorCheck, verifyOperator } from './tokens/operator.ts';
 export {
   ANY_ROLE,
   createTokenVerifier,

@@ -9,9 +9,9 @@ import {
   StatementTextRequest,
 } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
-import { authErrors } from './errors.ts';
-import { isOperator } from './tokens/operator.ts';
-import type { VerifiedToken, VerifyToken } from './tokens/verifier.ts';
+import { answerProcessInspections } from './process-inspections.ts';
+import { verifyOperator } from './tokens/operator.ts';
+import type { VerifyToken } from './tokens/verifier.ts';
 
 export interface InspectionsOptions {
   bus: Pick<Bus, 'answer' | 'subjects'>;
@@ -23,7 +23,7 @@ export interface InspectionsOptions {
 /** Each answer redacts up to 200 statements, some 10 µs each. */
 const CONCURRENCY = 2;
 
-/** Shows the connections in use with their holders, and the slow and the latest statements. The result ends it. */
+/** Shows the connections in use with their holders, the slow and the latest statements, and the process. The result ends it. */
 export function answerDatabaseInspections({ bus, instance, db, verifyToken }: InspectionsOptions): () => void {
   const answers = [
     bus.answer(
@@ -52,15 +52,9 @@ export function answerDatabaseInspections({ bus, instance, db, verifyToken }: In
       { schema: StatementTextRequest, concurrency: CONCURRENCY },
     ),
   ];
+  const stopProcess = answerProcessInspections({ bus, instance, verifyToken });
   return () => {
+    stopProcess();
     for (const answer of answers) answer.unsubscribe();
   };
-}
-
-/** The token is verified here again: a message on NATS does not prove who sent the request. */
-export async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {
-  if (token === undefined) throw authErrors.REQUIRED();
-  const operator = await verify(token);
-  if (!isOperator(operator)) throw authErrors.FORBIDDEN({ role: operator.role, needed: 'ops or service_role' });
-  return operator;
 }

@@ -30,6 +30,7 @@ import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
 import { locksRoute } from './routes/locks.ts';
 import { memoryRoute } from './routes/memory.ts';
+import { processRoute } from './routes/process.ts';
 import { queriesRoute } from './routes/queries.ts';
 import { replicaLagRoute } from './routes/replica-lag.ts';
 import { requestsRoute } from './routes/requests.ts';
@@ -67,6 +68,7 @@ const PERFORMANCE_ROUTES = [
   statementsRoute,
   workersRoute,
   memoryRoute,
+  processRoute,
   summaryRoute,
   capacityRoute,
   liveRoute,

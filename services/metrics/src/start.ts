@@ -1,6 +1,7 @@
 import { connectBus } from '@tidemark/bus';
 import { openPool } from '@tidemark/db';
 import {
+  answerProcessInspections,
   busOptions,
   commaSeparated,
   createHealth,
@@ -132,7 +133,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     });
     logger.info({ url }, 'listening');
     const sections = () => ({ http: httpStats(app), pools: postgres?.poolStats() ?? [] });
+    const stopInspections = answerProcessInspections({ bus, instance, verifyToken: verifier });
     const telemetry = startTelemetry({ bus, service: 'metrics', instance, url, health, config, sections, observe });
+    const stopTelemetry = () => {
+      telemetry.stop();
+      stopInspections();
+    };
     const finishRequests = async () => {
       broadcaster.close();
       await app.close();
@@ -142,7 +148,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       phases: [
         { name: 'refuse new work', timeoutMs: 100, run: () => health.drain('stopping') },
         { name: 'finish requests', timeoutMs: 4_000, run: finishRequests },
-        { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+        { name: 'stop telemetry', timeoutMs: 100, run: stopTelemetry },
         { name: 'stop background work', timeoutMs: 11_000, run: running.stop },
         { name: 'disconnect', timeoutMs: 5_000, run: disconnect },
       ],

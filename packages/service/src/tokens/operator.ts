@@ -1,4 +1,5 @@
-import { type TokenHeaders, tokenOf, type VerifiedToken } from './verifier.ts';
+import { authErrors } from '../errors.ts';
+import { type TokenHeaders, tokenOf, type VerifiedToken, type VerifyToken } from './verifier.ts';
 
 const OPERATORS = new Set(['ops', 'service_role']);
 
@@ -16,4 +17,12 @@ export function operatorCheck<R extends { headers: TokenHeaders }>(
       return false; // The reason does not matter: the response for other callers contains no details.
     }
   };
+}
+
+/** The token is verified here again: a message on NATS does not prove who sent the request. */
+export async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {
+  if (token === undefined) throw authErrors.REQUIRED();
+  const operator = await verify(token);
+  if (!isOperator(operator)) throw authErrors.FORBIDDEN({ role: operator.role, needed: 'ops or service_role' });
+  return operator;
 }
