@@ -1,15 +1,18 @@
-import { Session } from 'node:inspector';
+import { Session } from 'node:inspector/promises';
 
 /**
  * Collects all garbage and gives the memory of the young generation back to the system, which a collection by Node itself
- * keeps. It stops the process for about 2 ms for each MB in use. Returns the bytes that the heap became smaller by.
+ * keeps. It stops the process for about 2 ms for each MB in use. Resolves to the bytes that the heap became smaller by.
  */
-export function collectGarbage(): number {
+export async function collectGarbage(): Promise<number> {
   const before = process.memoryUsage().heapTotal;
   const session = new Session();
   session.connect();
-  // The inspector answers before the call returns.
-  session.post('HeapProfiler.collectGarbage');
-  session.disconnect();
+  try {
+    // V8 collects in a task of its own, which a session that is gone by then would cancel.
+    await session.post('HeapProfiler.collectGarbage');
+  } finally {
+    session.disconnect();
+  }
   return before - process.memoryUsage().heapTotal;
 }

@@ -11,20 +11,20 @@ const MIN_PAUSE_MS = 300_000;
 
 export interface IdleMemory {
   /** Call it each second with the processor's use since the last call. */
-  look(cpuPercent: number): void;
+  look(cpuPercent: number): Promise<void>;
 }
 
-export function watchIdleMemory(collect: () => unknown = collectGarbage): IdleMemory {
+export function watchIdleMemory(collect: () => Promise<unknown> = collectGarbage): IdleMemory {
   let looks = 0;
   let collectedAt = Number.NEGATIVE_INFINITY;
   let leastBytes = 0;
   return {
-    look(cpuPercent) {
+    async look(cpuPercent) {
       looks = cpuPercent < IDLE ? looks + 1 : 0;
       if (looks < MIN_LOOKS || performance.now() - collectedAt < MIN_PAUSE_MS) return;
       if (process.memoryUsage().heapTotal < leastBytes + MIN_GROWTH_BYTES) return;
-      collect();
       collectedAt = performance.now();
+      await collect();
       leastBytes = process.memoryUsage().heapTotal;
     },
   };

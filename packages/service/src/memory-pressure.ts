@@ -32,7 +32,7 @@ export interface MemoryPressureOptions {
   holders: readonly MemoryHolder[];
   limitBytes: number;
   observe: (event: MemoryEvent) => void;
-  collect?: () => unknown;
+  collect?: () => Promise<unknown>;
 }
 
 export interface MemoryPressure {
@@ -53,8 +53,9 @@ export function watchMemoryPressure(options: MemoryPressureOptions): MemoryPress
         givenBack[holder.name] = holder.bytes();
         holder.giveBack();
       }
-      if (holders.length > 0) collect();
       observe({ type: 'memory.given_back', heapBytes, limitBytes, givenBack });
+      // It cannot fail; without it, the next ordinary collection frees the memory.
+      if (holders.length > 0) void collect().catch(() => undefined);
     },
   };
 }

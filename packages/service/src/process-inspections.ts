@@ -21,7 +21,7 @@ export function answerProcessInspections({ bus, instance, verifyToken }: Process
     bus.subjects.inspect('process', instance),
     async ({ token, what, seconds }: ProcessRequest): Promise<ProcessAnswer> => {
       await verifyOperator(verifyToken, token);
-      const freedBytes = what === 'gc' ? collectGarbage() : 0;
+      const freedBytes = what === 'gc' ? await collectGarbage() : 0;
       const profile = what === 'gc' ? null : await packed(await (what === 'cpu' ? profileCpu : profileHeap)(seconds));
       return { freedBytes, heapUsedBytes: process.memoryUsage().heapUsed, profile };
     },

@@ -64,7 +64,8 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
     cpu = process.cpuUsage();
     cpuAt = performance.now();
     const cpuPercent = (used.user + used.system) / 10 / elapsedMs;
-    idleMemory.look(cpuPercent);
+    await idleMemory.look(cpuPercent);
+    if (stopped) return;
     measureMemory();
     const telemetry: Telemetry = {
       service,

@@ -136,7 +136,7 @@ async function startAll(
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
   if (settings.demo && !settings.databaseUrl) running.large = loadLargeDemo(addresses.owner, events);
   // This process runs for as long as the services, and needs little of what its start did.
-  collectGarbage();
+  await collectGarbage();
   return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
 }
 

@@ -34,14 +34,16 @@ t.test('there is work while a job is unfinished, a schedule is due, or work was 
   await untilWork(work, false);
   t.notOk(work.isBusy());
 
-  await run(`insert into tidemark.jobs (kind, spec) values ('noop', '{"items": 1}')`);
+  await run(`insert into tidemark.jobs (kind, spec, role) values ('noop', '{"items": 1}', 'service_role')`);
   await untilWork(work, true);
   await run(`update tidemark.jobs set state = 'paused'`);
   await untilWork(work, true);
   await run('delete from tidemark.jobs');
   await untilWork(work, false);
 
-  await run(`insert into tidemark.job_schedules (name, pattern, kind, spec) values ('s', '0 0 1 1 *', 'noop', '{}')`);
+  await run(
+    `insert into tidemark.job_schedules (name, pattern, kind, spec, role) values ('s', '0 0 1 1 *', 'noop', '{}', 'service_role')`,
+  );
   await untilWork(work, true);
   await run(`update tidemark.job_schedules set next_at = now() + interval '1 day'`);
   await untilWork(work, false);
