@@ -1,4 +1,4 @@
-/** What the process of an instance spends its time and memory on. */
+/** A profile of the time or memory that the process of an instance uses, or a collection of its garbage. */
 import { type Static, Type } from 'typebox';
 import { OperatorToken, OrNull } from './operator.ts';
 
