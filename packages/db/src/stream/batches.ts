@@ -22,7 +22,8 @@ export async function* rowsInBatches<R extends Row>(
   request: BatchRequest,
 ): AsyncGenerator<Batch<R>, void, undefined> {
   const size = batchSize(request.size);
-  const fetch = encodeStatement({ text: `fetch ${size} from "batches"` });
+  // Cursors of one name have different columns, and a prepared FETCH would read each by those of the first.
+  const fetch = encodeStatement({ text: `fetch ${size} from "batches"`, prepare: false });
   const { text, params } = request.statement;
   const declare = encodeStatement({
     text: `declare "batches" no scroll cursor for ${text}`,
