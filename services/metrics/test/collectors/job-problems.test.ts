@@ -31,7 +31,7 @@ t.test('tells chunks that wait, the kind with most workers, jobs past their dead
   const waits = await add('one', 'running');
   const works = await add('two', 'running');
   const late = await add('one', 'paused', new Date(Date.now() - 30_000).toISOString());
-  const chunk = (job: unknown, number: number, state: string, ago: string, more = 'null') =>
+  const chunk = (job: string | undefined, number: number, state: string, ago: string, more = 'null') =>
     admin.query(
       `insert into tidemark.job_chunks (job_id, chunk, items, state, queued_at, started_at, not_before)
        values ($1, $2, '[]', $3, now() - $4::interval, now() - $4::interval, ${more})`,
