@@ -6,11 +6,16 @@ export const registryStatements = {
     insert into tidemark.file_contents (id, storage_key, content_type, size, sha256)
     select id, storage_key, content_type, size, sha256
     from jsonb_to_recordset($1::jsonb) as f (id uuid, storage_key text, content_type text, size bigint, sha256 text)`,
+  keysOnly: `
+    insert into tidemark.file_contents (id, storage_key)
+    select id, storage_key from jsonb_to_recordset($1::jsonb) as f (id uuid, storage_key text)`,
+  // Needs the right to insert type, size and hash, which callers of the API do not have.
   insert: `
-    insert into tidemark.files (id, bucket, path, metadata, owner, visibility, job_id)
-    select id, bucket, path, metadata, owner, coalesce(visibility, 'private'), job_id
-    from jsonb_to_recordset($1::jsonb)
-      as f (id uuid, bucket text, path text, metadata jsonb, owner text, visibility text, job_id uuid)
+    insert into tidemark.files (id, bucket, path, content_type, size, sha256, metadata, owner, visibility, job_id)
+    select id, bucket, path, content_type, size, sha256, metadata, owner, coalesce(visibility, 'private'), job_id
+    from jsonb_to_recordset($1::jsonb) as f (
+      id uuid, bucket text, path text, content_type text, size bigint, sha256 text, metadata jsonb, owner text, visibility text,
+      job_id uuid)
     returning ${COLUMNS}`,
   // Runs as the caller, with granted columns only. Without a bucket, the trigger sets the bucket of the owner.
   insertOwn: `
@@ -56,8 +61,8 @@ export const registryStatements = {
     order by path using ~<~
     limit $3::int`,
   referenced: `
-    select distinct storage_key from tidemark.file_contents
-    where storage_key in (select value from jsonb_array_elements_text($1::jsonb))`,
+    select distinct c.storage_key from jsonb_array_elements_text($1::jsonb) as k (value)
+    join tidemark.file_contents c on hashtextextended(c.storage_key, 0) = hashtextextended(k.value, 0) and c.storage_key = k.value`,
 } as const;
 
 /** Sorts behind every bucket name: a page that begins after a path skips that path in all buckets. */

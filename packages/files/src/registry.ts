@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Identity, Pool, Transaction } from '@tidemark/db';
 import type { FileFacts, FileRow, NewFile } from './file-rows.ts';
 import { type ListOptions, listStatement, registryStatements as sql } from './registry-statements.ts';
-import { pathTaken, toContents, toFile, toInsert } from './rows.ts';
+import { pathTaken, toFile, toInsert, toKey } from './rows.ts';
 
 export interface FileRegistry {
   /** Inserts rows as the service, all or none, in the transaction of the caller. @throws FILES_PATH_TAKEN */
@@ -37,7 +37,7 @@ export function createFileRegistry(pool: Pool): FileRegistry {
       const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
       try {
         const [, rows] = await Promise.all([
-          tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
+          tx.query(sql.keysOnly, [JSON.stringify(named.map(toKey))]),
           tx.query(sql.insert, [JSON.stringify(named.map(toInsert))]),
         ]);
         const keys = new Map(named.map((file) => [file.id, file.storageKey]));

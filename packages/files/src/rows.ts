@@ -13,11 +13,18 @@ export function toContents(file: UploadedFile & { id: string }): Record<string, 
   };
 }
 
+export function toKey(file: NewFile & { id: string }): Record<string, unknown> {
+  return { id: file.id, storage_key: file.storageKey };
+}
+
 export function toInsert(file: NewFile & { id: string }): Record<string, unknown> {
   return {
     id: file.id,
     bucket: file.bucket ?? null,
     path: file.path,
+    content_type: file.contentType,
+    size: file.size,
+    sha256: file.sha256,
     metadata: file.metadata ?? {},
     owner: file.owner,
     visibility: file.visibility ?? null,

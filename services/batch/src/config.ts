@@ -104,9 +104,9 @@ export const configSchema = Type.Object({
       'claim of the token that names the tenant of a job: a name, or a path with dots. Tenants share the threads evenly',
   }),
   BATCH_CHUNK_ITEMS: Type.Integer({
-    default: 500,
+    default: 2_000,
     minimum: 1,
-    maximum: 1_000,
+    maximum: 2_000,
     description:
       'most items in a chunk. It has as many as take half a second together. Before those of the job are measured, items of its kind that ran here lately count, and without any a chunk has 16: what a crash repeats, against the cost of a transaction for each chunk',
   }),

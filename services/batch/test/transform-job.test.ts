@@ -51,7 +51,7 @@ t.test(
     t.equal(outputs.length, 300);
     t.same(new Set(outputs.map((o) => o.metadata.source)), new Set(sources), 'one for each input');
     t.ok(outputs.every((o) => o.owner === 'ada' && o.content_type === 'image/webp'));
-    t.match(outputs[0]!.path, new RegExp(`^jobs/${id}/0-scene-0000\\.webp$`));
+    t.match(outputs[0]!.path, new RegExp(`^jobs/${id}/000000-scene-0000\\.webp$`));
     for (const [at, output] of outputs.entries()) {
       const bytes = await stack.store.read(output.storage_key, 1e8);
       const made = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });

@@ -75,6 +75,7 @@ export interface ChunkLedgerOptions {
 interface ClaimedRow extends Omit<ClaimedChunk, 'itemMs' | 'identity'>, Omit<JobIdentity, 'isRefused'>, Row {
   item_ms: number | null;
   may_role: boolean;
+  commit: string;
 }
 
 interface LostChunk {
@@ -208,7 +209,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
         const [found] = await pool.query(chunkStatements.anyQueued);
         return found?.queued ? 'later' : 'none';
       }
-      const { role, claims, item_ms: itemMs, may_role, ...chunk } = row;
+      const { role, claims, item_ms: itemMs, may_role, commit: _, ...chunk } = row;
       return { ...chunk, itemMs, identity: { role, claims, isRefused: !may_role } };
     },
 

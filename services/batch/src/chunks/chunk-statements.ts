@@ -1,3 +1,5 @@
+import { ASYNCHRONOUS_COMMIT } from '../asynchronous-commit.ts';
+
 export const chunkStatements = {
   /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses, target}. */
   insert: 'select tidemark.add_chunks($1::uuid, $2::jsonb)',
@@ -22,7 +24,7 @@ export const chunkStatements = {
    * chunks of jobs without a measured item, by tenant.
    */
   claim: `
-    select c.*, j.owner
+    select c.*, j.owner, ${ASYNCHRONOUS_COMMIT}
     from tidemark.claim_chunk($1::jsonb, $2, $3::float8, $4::text[], $5::jsonb, $6::int, $7::int, $8::jsonb) as c
     join tidemark.jobs j on j.id = c.job`,
 

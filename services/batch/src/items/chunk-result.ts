@@ -121,10 +121,14 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
   };
 }
 
+/** The paths of a job's outputs sort as its items do, so that they are listed in this order, and appended to their indexes. */
+const INDEX_DIGITS = 6;
+
 function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): ResultFile {
   const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
   const stem = file.name ?? (item.name.replace(/\.[^.]{1,8}$/, '') || item.name);
   const number = n === 0 ? '' : `-${n}`;
-  const path = `jobs/${job}/${item.index}-${stem}${number}.${extension}`;
+  const index = String(item.index).padStart(INDEX_DIGITS, '0');
+  const path = `jobs/${job}/${index}-${stem}${number}.${extension}`;
   return { id: timeOrderedId(), item, path, contentType, size, sha256, storageKey, metadata };
 }

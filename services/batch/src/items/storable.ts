@@ -15,9 +15,12 @@ export function checkJson(json: string, maxBytes = MAX_VALUE_BYTES): string | un
   }
 }
 
+const NULL = { json: 'null' };
+
 export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: string } | { problem: string } {
+  if (value === null || value === undefined) return NULL;
   try {
-    const json = JSON.stringify(value ?? null, refuseLossy) ?? 'null';
+    const json = JSON.stringify(value, refuseLossy) ?? 'null';
     const problem = checkJson(json, maxBytes);
     return problem ? { problem } : { json };
   } catch (error) {

@@ -1,3 +1,5 @@
+import { ASYNCHRONOUS_COMMIT } from '../asynchronous-commit.ts';
+
 /** Jobs of a tenant to choose from, of which other instances may be claiming some. */
 const CANDIDATES = 3;
 
@@ -51,7 +53,8 @@ export const jobStatements = {
     )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
     from request r where j.id = r.job_id
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused"`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
+      ${ASYNCHRONOUS_COMMIT}`,
 
   /**
    * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: as for claim, $3: planned
@@ -70,7 +73,8 @@ export const jobStatements = {
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
       limit 1 for update of q skip locked)
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused"`,
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
+      ${ASYNCHRONOUS_COMMIT}`,
 
   /** A page of the jobs that may wait for something. $1: state, $2: the last job of the page before, or null, $3: limit. */
   waiting: `
@@ -191,7 +195,8 @@ export const jobStatements = {
     from (
       select job_id, sum(done)::int as done, sum(failed)::int as failed from tidemark.job_chunks
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
-    where j.id = s.job_id and j.state in ('running', 'paused') and s.done + s.failed > j.done + j.failed`,
+    where j.id = s.job_id and j.state in ('running', 'paused') and s.done + s.failed > j.done + j.failed
+    returning ${ASYNCHRONOUS_COMMIT}`,
 
   /** Such jobs need a decision: they have no queued chunks, or due retries. $1: limit, $2: the last job of the page before, or null. */
   toAdvance: `

@@ -69,17 +69,27 @@ export function chunkSize(itemMs: number | null, most: number): number {
 /** A chunk's row and its claim hold all its inputs. */
 const MAX_CHUNK_BYTES = 256 * 1024;
 
+/** Sharing less than this among the threads costs more than it gains. */
+const MIN_SHARE_MS = 20;
+
+export interface ChunkCut {
+  threads: number;
+  most: number;
+  /** Measured ms of an item of the kind; null: not known. */
+  itemMs: number | null;
+}
+
 /** A small job has smaller chunks, so that every thread has some. The items of a chunk have the same target. */
 export function cutChunks(
   page: Omit<ItemsPage, 'refused'>,
-  threads: number,
-  most: number,
+  { threads, most, itemMs }: ChunkCut,
   kind?: JobKind,
   spec?: unknown,
 ): PlannedChunk[] {
   const { items, bytes, nextCursor } = page;
   const fitting = Math.floor((MAX_CHUNK_BYTES * items.length) / Math.max(1, bytes));
-  const share = nextCursor === null ? Math.ceil(items.length / (threads * 4)) : most;
+  const least = itemMs === null ? 1 : Math.floor(MIN_SHARE_MS / itemMs);
+  const share = nextCursor === null ? Math.max(least, Math.ceil(items.length / (threads * 4))) : most;
   const size = Math.max(1, Math.min(most, share, fitting));
   return byTarget(kind, spec, items).flatMap((group) =>
     Array.from({ length: Math.ceil(group.items.length / size) }, (_, i) => ({

@@ -66,7 +66,7 @@ export interface Planner {
 
 /** Reads nothing. */
 const NOBODY: Identity = { role: 'tidemark_none', claims: '{}' };
-const MAX_PAGE = 2_000;
+const MAX_PAGE = 5_000;
 /** A page reads some rows and writes some; an instance that takes longer has died. */
 const PAGE_MS = 60_000;
 
@@ -91,7 +91,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     const { id, cursor, total, spec } = job;
     const identity = identityOf(job, options.roles);
     const kind = kindOf(kinds, job.kind, spec);
-    const size = chunkSize(job.item_ms ?? options.times.guess(kind.name), chunkItems);
+    const itemMs = job.item_ms ?? options.times.guess(kind.name);
+    const size = chunkSize(itemMs, chunkItems);
     const limit = Math.min(MAX_PAGE, size * window * 2);
     const tidemark = job.tidemark ?? (await tidemarkOf(job));
     const from = { cursor, total, limit, maxItems: options.maxItems };
@@ -112,7 +113,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(id, page.items.length + page.refused.length);
-    const chunks = cutChunks(page, options.threads, size, kind, spec);
+    const chunks = cutChunks(page, { threads: options.threads, most: size, itemMs }, kind, spec);
     const queued = await ledger.plan(id, {
       chunks,
       refused: page.refused,

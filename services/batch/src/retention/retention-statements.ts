@@ -1,3 +1,8 @@
+/** Rows of schedules' runs that one statement deletes. */
+export const RUNS = 50;
+
+export const PARTS = ['files', 'job_items', 'job_chunks'] as const;
+
 export const retentionStatements = {
   /** A page of jobs. $1: days since their end, $2, $3: end and id of the last one of the page before, or null, $4: limit. */
   expired: `
@@ -6,14 +11,8 @@ export const retentionStatements = {
       and ($2::text is null or (finished_at, id) > ($2::text::timestamptz, $3::uuid))
     order by finished_at, id limit $4::int`,
 
-  /** $1: job, $2: rows. The bytes of outputs become orphans, which the gateway sweeps. */
-  parts: [
-    'delete from tidemark.files where id in (select id from tidemark.files where job_id = $1::uuid limit $2::int) returning 1',
-    `delete from tidemark.job_items where job_id = $1::uuid and index in (
-       select index from tidemark.job_items where job_id = $1::uuid order by index limit $2::int) returning 1`,
-    `delete from tidemark.job_chunks where job_id = $1::uuid and chunk in (
-       select chunk from tidemark.job_chunks where job_id = $1::uuid order by chunk limit $2::int) returning 1`,
-  ],
+  /** Some of the rows; `more`: some may be left. $1: part, $2: job. The bytes of outputs become orphans, which the gateway sweeps. */
+  rows: 'select tidemark.delete_job_rows($1::text, $2::uuid) as more',
 
   /** A job that was retried meanwhile stays, without the items that are deleted already. $1: job. */
   job: 'delete from tidemark.jobs where id = $1::uuid and finished_at is not null returning 1',
@@ -31,17 +30,14 @@ export const retentionStatements = {
     select p.id, not exists (select from tidemark.jobs j where j.id = p.id) as "isGone"
     from (select id from jobs where id is not null limit $2::int) as p`,
 
-  /** Outputs of a job that somebody deleted. $1: job and days as a JSON array, $2: rows. */
+  /** Some outputs of a job that somebody deleted. $1: job, $2: days. */
   orphans: `
-    delete from tidemark.files where id in (
-      select id from tidemark.files where job_id = ($1::jsonb ->> 0)::uuid
-        and created_at < clock_timestamp() - ($1::jsonb ->> 1)::float8 * interval '1 day'
-      limit $2::int) returning 1`,
+    select tidemark.delete_job_rows('files', $1::uuid, clock_timestamp() - $2::float8 * interval '1 day') as more`,
 
-  /** $1: days since the decision, $2: rows. */
+  /** $1: days since the decision. */
   runs: `
     delete from tidemark.job_schedule_runs where (schedule_id, due_at) in (
       select schedule_id, due_at from tidemark.job_schedule_runs
       where decided_at < clock_timestamp() - $1::float8 * interval '1 day' and state not in ('started', 'waiting')
-      order by decided_at limit $2::int) returning 1`,
+      order by decided_at limit ${RUNS}) returning 1`,
 } as const;

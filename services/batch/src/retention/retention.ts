@@ -1,14 +1,13 @@
 /**
- * Deletes jobs that ended long ago, with their items and outputs. Each statement is a transaction of its own, of as many rows as
- * keep its locks short.
+ * Deletes jobs that ended long ago, with their items and outputs. Each statement is a transaction of its own, of some 20 ms, so that
+ * its locks are short.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, Row } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 import { createPages } from '../sweeper/pages.ts';
-import { retentionStatements as sql } from './retention-statements.ts';
-import { FIRST_ROWS, nextRows } from './step-size.ts';
+import { PARTS, RUNS, retentionStatements as sql } from './retention-statements.ts';
 
 export interface RetentionOptions {
   pool: Pool;
@@ -34,23 +33,19 @@ export function startRetention({ pool, days, everyMs = EVERY_MS, observe }: Rete
   let stopped = false;
   let sweeping: Promise<void> = Promise.resolve();
   const outputs = createPages<string>(PAGE_JOBS);
-  /** Rows of the next step, by statement: outputs have a trigger and take longer. */
-  const steps = new Map<string, number>();
 
-  /** Repeats a statement until it deletes less than it may. */
-  async function drain(text: string, param: string | number): Promise<void> {
-    while (!stopped) {
-      const rows = steps.get(text) ?? FIRST_ROWS;
-      const startedAt = performance.now();
-      const deleted = await pool.query(text, [param, rows]);
-      steps.set(text, nextRows(rows, performance.now() - startedAt));
-      if (deleted.length < rows) return;
-      await sleep(PAUSE_MS);
-    }
+  /** Repeats a step until it has nothing left to delete. */
+  async function drain(step: () => Promise<boolean>): Promise<void> {
+    while (!stopped && (await step())) await sleep(PAUSE_MS);
   }
 
+  const moreIn = async (text: string, params: readonly (string | number)[]): Promise<boolean> => {
+    const [row] = await pool.query<{ more: boolean }>(text, params);
+    return row?.more ?? false;
+  };
+
   async function remove(id: string): Promise<number> {
-    for (const text of sql.parts) await drain(text, id);
+    for (const part of PARTS) await drain(() => moreIn(sql.rows, [part, id]));
     return stopped ? 0 : (await pool.query(sql.job, [id])).length;
   }
 
@@ -78,14 +73,14 @@ export function startRetention({ pool, days, everyMs = EVERY_MS, observe }: Rete
       PAGE_JOBS,
     ]);
     outputs.read(page.map(({ id }) => id));
-    for (const { id, isGone } of page) if (isGone) await drain(sql.orphans, JSON.stringify([id, days]));
+    for (const { id, isGone } of page) if (isGone) await drain(() => moreIn(sql.orphans, [id, days]));
   }
 
   async function sweep(): Promise<void> {
     let last = await removePage(undefined);
     while (last && !stopped) last = await removePage(last);
     await removeOrphans();
-    await drain(sql.runs, days);
+    await drain(async () => (await pool.query(sql.runs, [days])).length === RUNS);
   }
 
   if (days === 0) return { stop: async () => {} };

@@ -23,6 +23,8 @@ export interface RunChunkDeps extends RunItemDeps {
 const TURN_MS = 1_000;
 /** The first chunk of a job ends early, because it measures the items. */
 const MEASURING_MS = 100;
+/** Characters of the values of a chunk, which are in memory and in one statement; the last value may exceed it by 64 KB. */
+const MAX_VALUES = 4 * 1024 ** 2;
 
 /** The chunk may have been cut for much quicker items, so that its rest is cut again. */
 function leaveTo(results: ResultBuilder, left: PlannedItem[], itemMs: number): void {
@@ -52,11 +54,12 @@ export async function runChunk(
   const turnMs = chunk.itemMs === null ? MEASURING_MS : TURN_MS;
   const turnStartedAt = performance.now();
   let ran = 0;
+  let values = 0;
   // The only item of a chunk whose process ended may have caused that.
   const isolated = chunk.losses > 0 && items.length === 1;
   for (const [n, input] of (await deps.readInputs(kind, chunk)).entries()) {
     signal.throwIfAborted();
-    if (n > 0 && performance.now() - turnStartedAt >= turnMs) {
+    if (n > 0 && (values >= MAX_VALUES || performance.now() - turnStartedAt >= turnMs)) {
       leaveTo(results, items.slice(n), (performance.now() - turnStartedAt) / n);
       break;
     }
@@ -78,6 +81,7 @@ export async function runChunk(
     if (!('failure' in outcome)) {
       observe({ type: 'item.done', ms });
       results.succeed(item, input as ReadyItem, outcome, ms);
+      values += outcome.value.length;
       if (chunk.target !== null) results.result.target = { refused: false };
       continue;
     }

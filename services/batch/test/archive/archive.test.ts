@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -40,7 +40,7 @@ t.test('an archive has the files of a prefix that the submitter may see, and a m
   const id = await submit({ input: { prefix: 'docs/' }, name: 'my docs' });
   t.match(await stack.ended(id), { state: 'succeeded', done: 1 });
   const [file] = await stack.outputsOf(id);
-  t.match(file, { path: `jobs/${id}/0-my docs.zip`, content_type: 'application/zip', owner: 'ada' });
+  t.match(file, { path: `jobs/${id}/000000-my docs.zip`, content_type: 'application/zip', owner: 'ada' });
   const zip = await stack.store.read(file!.storage_key, 1e8);
   const local = path.join(folder, 'docs.zip');
   await writeFile(local, zip);
@@ -87,6 +87,40 @@ t.test('more than 65,535 entries make it a ZIP64', async (t) => {
   t.equal(stdout.trim(), '65600');
   await run('unzip', ['-tqq', local], { maxBuffer: 1e8 });
 });
+
+t.test('entries of more than 4 GB, and those behind them, make it a ZIP64', async (t) => {
+  const size = 4 * 1024 ** 3 + 1;
+  const zeros = Buffer.alloc(1024 ** 2);
+  function* large() {
+    for (let left = size; left > 0; left -= zeros.length) yield zeros.subarray(0, Math.min(left, zeros.length));
+  }
+  async function* entries(): AsyncGenerator<ZipEntry> {
+    const shared = { modifiedAt: new Date(), compress: false };
+    yield { ...shared, name: 'large', size, open: async () => Readable.from(large(), { objectMode: false }) };
+    yield { ...shared, name: 'small', size: 5, open: async () => Readable.from([Buffer.from('hello')]) };
+  }
+  const local = path.join(folder, 'large.zip');
+  await writeSparse(zipStream(entries(), new AbortController().signal), local, zeros);
+  const script = `import json, sys, zipfile
+z = zipfile.ZipFile(sys.argv[1])
+with z.open('large') as f: assert f.read(100) == bytes(100)
+print(json.dumps([[i.file_size, i.header_offset > 2 ** 32, i.CRC] for i in z.infolist()] + [z.read('small').decode()]))`;
+  const { stdout } = await run('python3', ['-c', script, local]);
+  // zlib.crc32 of as many zeros.
+  t.same(JSON.parse(stdout), [[size, false, 1_104_745_215], [5, true, 0x36_10_a6_86], 'hello']);
+});
+
+/** Leaves out zeros, so that the file takes no space. */
+async function writeSparse(source: Readable, file: string, zeros: Buffer): Promise<void> {
+  const handle = await open(file, 'w');
+  let at = 0;
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (!chunk.equals(zeros.subarray(0, chunk.length))) await handle.write(chunk, 0, chunk.length, at);
+    at += chunk.length;
+  }
+  await handle.truncate(at);
+  await handle.close();
+}
 
 t.test('an entry that fails, fails the archive', async (t) => {
   async function* entries(): AsyncGenerator<ZipEntry> {

@@ -80,6 +80,29 @@ t.test('retry runs the failed items again, all or those with a code', async (t) 
   t.match(await ada('select state from tidemark.retry_job($1)', id), [{ state: 'succeeded' }], 'an ended job stays');
 });
 
+t.test(
+  'items whose inputs cannot be stored are not retried, and a job without other failures is refused so',
+  async (t) => {
+    const id = await started({ items: 3, bad: 1 });
+    t.match(await stack.ended(id), { state: 'partly_failed', done: 2, failed: 1 });
+    for (const code of ['', `, 'BATCH_INVALID_INPUT'`]) {
+      await t.rejects(ada(`select tidemark.retry_job($1${code})`, id), { code: 'PT409', hint: /job_failures/ });
+    }
+    t.match(await stack.job(id), { state: 'partly_failed', done: 2, failed: 1 });
+    const both = await started({ items: 3, bad: 1, throws: 2 });
+    t.match(await stack.ended(both), { done: 1, failed: 2 });
+    t.match(await ada('select state, failed from tidemark.retry_job($1)', both), [{ state: 'running', failed: 1 }]);
+    t.match(await stack.ended(both), { state: 'partly_failed', done: 1, failed: 2 });
+    t.match(
+      await stack.query(
+        `select index, code from tidemark.job_items where job_id = $1 and state = 'failed' order by 1`,
+        [both],
+      ),
+      [{ index: 1, code: 'BATCH_INVALID_INPUT' }, { index: 2 }],
+    );
+  },
+);
+
 t.test('only who may change a job controls it', async (t) => {
   const id = await started({ items: 1, throws: 0 });
   await stack.ended(id);

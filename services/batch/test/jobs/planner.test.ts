@@ -16,7 +16,7 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
       fc.integer({ min: 1, max: 40 }),
       (count, threads, most) => {
         const items = Array.from({ length: count }, (_, i) => item(i));
-        const chunks = cutChunks({ items, bytes: 4 * count, nextCursor: null }, threads, most).map(
+        const chunks = cutChunks({ items, bytes: 4 * count, nextCursor: null }, { threads, most, itemMs: null }).map(
           (chunk) => chunk.items,
         );
         return (
@@ -32,7 +32,9 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
 t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
   const sizes = (count: number, nextCursor: string | null = null) => {
     const items = Array.from({ length: count }, (_, i) => item(i));
-    return cutChunks({ items, bytes: 4 * count, nextCursor }, 4, 16).map((chunk) => chunk.items.length);
+    return cutChunks({ items, bytes: 4 * count, nextCursor }, { threads: 4, most: 16, itemMs: null }).map(
+      (chunk) => chunk.items.length,
+    );
   };
   t.same(sizes(4), [1, 1, 1, 1]);
   t.equal(sizes(40).length, 14);
@@ -49,7 +51,10 @@ t.test('a chunk has as many items as take half a second, and few while their tim
 
 t.test('a chunk of large inputs has fewer of them', (t) => {
   const items = Array.from({ length: 1_000 }, (_, i) => item(i));
-  const chunks = cutChunks({ items, bytes: 64_000 * items.length, nextCursor: 'more' }, 2, 500);
+  const chunks = cutChunks(
+    { items, bytes: 64_000 * items.length, nextCursor: 'more' },
+    { threads: 2, most: 500, itemMs: null },
+  );
   t.same(new Set(chunks.map((chunk) => chunk.items.length)), new Set([4]));
   t.end();
 });

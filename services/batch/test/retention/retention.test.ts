@@ -67,3 +67,52 @@ t.test('the service role of batch alone may delete so', async (t) => {
   await asBatch('delete from tidemark.job_chunks');
   t.equal((await asBatch('delete from tidemark.jobs returning id')).length, 1);
 });
+
+t.test('a job that is deleted takes its items along, and those that are written meanwhile', async (t) => {
+  const stack = await openBatchStack(t);
+  const insert = async () => {
+    const id = await stack.insertJob({ items: 2 }, { kind: 'noop' });
+    await stack.query(`update tidemark.jobs set state = 'running', planned_all = true, total = 2 where id = $1`, [id]);
+    await stack.query(`select tidemark.add_chunks($1, '[{"items": [1]}, {"items": [2]}]')`, [id]);
+    await stack.query(`update tidemark.job_chunks set state = 'running', worker = 'w', attempt = 1 where job_id = $1`, [
+      id,
+    ]);
+    return id;
+  };
+  const complete = (chunk: number) =>
+    `select * from tidemark.complete_chunk($1, ${chunk}, 1, 'w', 1, 0, '[{"index": ${chunk}, "state": "succeeded", "attempts": 1}]',
+       ${chunk}, ${chunk}, null, null, 4, true)`;
+  const items = async (id: string) =>
+    (await stack.query('select from tidemark.job_items where job_id = $1', [id])).length;
+  for (const isolation of ['read committed', 'repeatable read'] as const) {
+    const id = await insert();
+    await stack.query(complete(0), [id]);
+    t.equal(await items(id), 1);
+    const pool = stack.database.pools.write;
+    let deleted: Promise<unknown> | undefined;
+    await pool.transaction(async (tx) => {
+      await tx.query(complete(1), [id]);
+      deleted = pool
+        .transaction((other) => other.query('delete from tidemark.jobs where id = $1', [id]), { isolation })
+        .catch((error: { code: string }) => error.code);
+      await until(
+        'the deletion to wait',
+        10_000,
+        async () =>
+          (
+            await stack.query(
+              `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from tidemark.jobs%'`,
+            )
+          ).length > 0,
+      );
+    });
+    const refused = isolation === 'repeatable read' ? '40001' : undefined;
+    const outcome = await deleted;
+    t.equal(typeof outcome === 'string' ? outcome : undefined, refused, isolation);
+    if (refused) await stack.query('delete from tidemark.jobs where id = $1', [id]);
+    t.equal(await items(id), 0, isolation);
+  }
+  await stack.query(complete(0), [await insert()]);
+  await stack.query('truncate tidemark.jobs cascade');
+  t.same(await stack.query('select from tidemark.job_items'), []);
+});
