@@ -42,6 +42,14 @@ t.test('a small job has chunks for every thread, a large one full chunks', async
   t.same(new Set(sizes(1_600)), new Set([16]));
 });
 
+t.test('items that take less than 20 ms together stay in one chunk', (t) => {
+  const items = Array.from({ length: 100 }, (_, i) => item(i));
+  const chunks = (itemMs: number) =>
+    cutChunks({ items, bytes: 400, nextCursor: null }, { threads: 2, most: 500, itemMs }).length;
+  t.same([0, 0.01, 1, 100].map(chunks), [1, 1, 5, 8]);
+  t.end();
+});
+
 t.test('a chunk has as many items as take half a second, and few while their time is not known', (t) => {
   const sizes = [null, 0, 0.1, 20, 400, 60_000].map((ms) => chunkSize(ms, 500));
   t.same(sizes, [16, 500, 500, 25, 1, 1]);
