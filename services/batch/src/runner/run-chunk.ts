@@ -6,6 +6,7 @@ import { byTarget, chunkSize, type PlannedItem } from '../jobs/plan-page.ts';
 import type { Kinds } from '../kinds/load-kinds.ts';
 import type { ChunkTrace } from '../tracing/job-traces.ts';
 import type { Outcome, ReadyItem } from '../workers/protocol.ts';
+import { isPromise } from '../workers/run-task.ts';
 import { type InputReader, isReady } from './read-inputs.ts';
 import { type RunItemDeps, runItem } from './run-item.ts';
 import { FULL_DELAY_MS, STORE_FULL, type StoreGate } from './store-gate.ts';
@@ -75,7 +76,8 @@ export async function runChunk(
             { signal, identity: chunk.identity, isolated },
           )
         : input;
-    const outcome = await (span ? inSpan(span, run) : run());
+    const running = span ? inSpan(span, run) : run();
+    const outcome = isPromise(running) ? await running : running;
     const ms = performance.now() - startedAt;
     ran += 1;
     if (!('failure' in outcome)) {

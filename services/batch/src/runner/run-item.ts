@@ -1,13 +1,14 @@
 import type { Semaphore } from '@tidemark/service';
-import { errors, isOwnError } from '../errors.ts';
+import { isOwnError } from '../errors.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { InstanceLimits, ItemContext, JobKind } from '../kinds/job-kind.ts';
 import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import type { Failure, Outcome, Task } from '../workers/protocol.ts';
-import { runTask, StepFailed, type TaskEnvironment } from '../workers/run-task.ts';
+import { isPromise, runTask, StepFailed, type TaskEnvironment } from '../workers/run-task.ts';
 import type { WorkerPool } from '../workers/worker-pool.ts';
+import { createItemStop, type ItemStop } from './item-stop.ts';
 
 export interface RunItemDeps {
   workers: WorkerPool;
@@ -27,23 +28,31 @@ export interface ItemRun {
   isolated: boolean;
 }
 
-/** Rejects only with the reason of the signal, or BATCH_STOPPING. Problems of the item are its outcome. */
-export async function runItem(
-  deps: RunItemDeps,
-  kind: JobKind,
-  task: Task,
-  { signal, identity, isolated }: ItemRun,
-): Promise<Outcome> {
+/**
+ * Rejects only with the reason of the signal, or BATCH_STOPPING. Problems of the item are its outcome, which is there at once when
+ * the item waits for nothing: a promise would cost more than many an item.
+ */
+export function runItem(deps: RunItemDeps, kind: JobKind, task: Task, run: ItemRun): Outcome | Promise<Outcome> {
   const { workers } = deps;
+  const { signal } = run;
   const itemMs = itemTimeMs(kind, deps.limits);
+  const needsMain = kind.usesDatabase || kind.usesHttp || kind.usesModels || kind.steps !== undefined;
+  if (run.isolated && !(needsMain && kind.runsOn === 'main')) {
+    return settled(workers.runIsolated(task, itemMs, signal), signal);
+  }
+  if (kind.runsOn === 'thread') return settled(workers.run(task, itemMs, signal), signal);
+  const outcome = runOnMain(deps, kind, task, run);
+  return isPromise(outcome) ? settled(outcome, signal) : outcome;
+}
+
+export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
+  kind.limits.isWholeJob ? kind.limits.itemMs : Math.min(kind.limits.itemMs, limits.itemMs);
+
+async function settled(outcome: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
   try {
-    const onMain = runOnMain(deps, kind, { identity, isolated });
-    const needsMain = kind.usesDatabase || kind.usesHttp || kind.usesModels || kind.steps !== undefined;
-    const alone = isolated && !(needsMain && kind.runsOn === 'main') ? workers.runIsolated : undefined;
-    const run = alone ?? (kind.runsOn === 'thread' ? workers.run : onMain);
-    const outcome = await run(task, itemMs, signal);
+    const ended = await outcome;
     signal.throwIfAborted();
-    return outcome;
+    return ended;
   } catch (error) {
     const failure = itemFailure(error);
     if (failure && !signal.aborted) return { failure };
@@ -51,58 +60,47 @@ export async function runItem(
   }
 }
 
-export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
-  kind.limits.isWholeJob ? kind.limits.itemMs : Math.min(kind.limits.itemMs, limits.itemMs);
-
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
-function runOnMain(
-  deps: RunItemDeps,
-  kind: JobKind,
-  { identity, isolated }: Pick<ItemRun, 'identity' | 'isolated'>,
-): WorkerPool['run'] {
-  const { main, limits, databaseOf } = deps;
-  return async (task, itemMs, signal) => {
-    signal.throwIfAborted();
-    // AbortSignal.timeout() would keep a timer for each short item until its time limit.
-    const controller = new AbortController();
-    let stop: (reason: unknown) => void = () => {};
-    const stopped = new Promise<never>((_resolve, reject) => {
-      stop = (reason) => {
-        controller.abort(reason);
-        reject(reason);
-      };
+function runOnMain(deps: RunItemDeps, kind: JobKind, task: Task, run: ItemRun): Outcome | Promise<Outcome> {
+  const { store, storeTimeoutMs } = deps.main;
+  const itemMs = itemTimeMs(kind, deps.limits);
+  const stop = createItemStop();
+  const outcome = runTask(kind, task, {
+    store,
+    storeTimeoutMs,
+    database: kind.usesDatabase ? deps.databaseOf(run.identity) : undefined,
+    http: kind.usesHttp ? deps.http : undefined,
+    models: kind.usesModels ? deps.models : undefined,
+    step: kind.steps && stepsOf(deps, task, itemMs, run.isolated, stop),
+    limits: { ...deps.limits, itemMs },
+    get signal() {
+      return stop.signal();
+    },
+    admit: admitAtOnce,
+  });
+  return isPromise(outcome) ? stop.race(outcome, run.signal, { name: task.item.name, ms: itemMs }) : outcome;
+}
+
+async function admitAtOnce(): Promise<void> {}
+
+function stepsOf(
+  { workers, stepPlaces }: RunItemDeps,
+  task: Task,
+  itemMs: number,
+  isolated: boolean,
+  stop: ItemStop,
+): NonNullable<ItemContext<unknown>['step']> {
+  const deadline = performance.now() + itemMs;
+  return async (name, given = null) => {
+    const runStep = isolated ? workers.runIsolated : workers.run;
+    const run = () => runStep({ ...task, step: { name, given } }, deadline - performance.now(), stop.signal());
+    const outcome = await stepPlaces.run(run).catch((error: unknown) => {
+      // No failure of the item: its time is over, its process has ended, or the service stops.
+      stop.now(error);
+      throw error;
     });
-    const onAbort = () => stop(signal.reason);
-    const timer = setTimeout(() => stop(errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs })), itemMs);
-    signal.addEventListener('abort', onAbort);
-    const admit = async () => {};
-    const database = kind.usesDatabase ? databaseOf(identity) : undefined;
-    const http = kind.usesHttp ? deps.http : undefined;
-    const models = kind.usesModels ? deps.models : undefined;
-    const { signal: stopSignal } = controller;
-    const deadline = performance.now() + itemMs;
-    const step: ItemContext<unknown>['step'] =
-      kind.steps &&
-      (async (name, given = null) => {
-        const runStep = isolated ? deps.workers.runIsolated : deps.workers.run;
-        const run = () => runStep({ ...task, step: { name, given } }, deadline - performance.now(), stopSignal);
-        const outcome = await deps.stepPlaces.run(run).catch((error: unknown) => {
-          // No failure of the item: its time is over, its process has ended, or the service stops.
-          stop(error);
-          throw error;
-        });
-        if ('failure' in outcome) throw new StepFailed(outcome.failure);
-        return outcome.output;
-      });
-    const own = { database, http, models, step };
-    const environment = { ...main, ...own, limits: { ...limits, itemMs }, signal: stopSignal, admit };
-    try {
-      // A kind that ignores its signal does not delay this.
-      return await Promise.race([runTask(kind, task, environment), stopped]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    }
+    if ('failure' in outcome) throw new StepFailed(outcome.failure);
+    return outcome.output;
   };
 }
 

@@ -5,7 +5,15 @@ import { errors } from '../errors.ts';
 import type { SafeHttp } from '../http/safe-http.ts';
 import { retryAfterMs } from '../items/retry-after.ts';
 import { checkJson, toStorable } from '../items/storable.ts';
-import type { FailedItem, InstanceLimits, ItemContext, JobKind, OutputFile, StoredFile } from '../kinds/job-kind.ts';
+import type {
+  FailedItem,
+  InstanceLimits,
+  ItemContext,
+  ItemResult,
+  JobKind,
+  OutputFile,
+  StoredFile,
+} from '../kinds/job-kind.ts';
 import type { ModelServer } from '../models/model-server.ts';
 import type { DatabaseContext } from '../tables/database-context.ts';
 import type { Failure, Outcome, Success, Task } from './protocol.ts';
@@ -14,7 +22,7 @@ export interface TaskEnvironment {
   store: FileStore;
   storeTimeoutMs: number;
   limits: InstanceLimits;
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
   admit: (bytes: number) => Promise<void>;
   database?: DatabaseContext | undefined;
   http?: SafeHttp | undefined;
@@ -33,33 +41,83 @@ export class StepFailed extends Error {
   }
 }
 
-/** Never rejects: a failure is an outcome. */
-export async function runTask(kind: JobKind, task: Task, environment: TaskEnvironment): Promise<Outcome> {
-  const { job, spec, item } = task;
-  const { limits, signal } = environment;
+/** Never throws or rejects: a failure is an outcome. It is there at once when the kind waits for nothing. */
+export function runTask(kind: JobKind, task: Task, environment: TaskEnvironment): Outcome | Promise<Outcome> {
+  const { name } = task.item;
   try {
-    let reading: Promise<Buffer> | undefined;
-    const read = () => {
+    const outcome = startTask(kind, task, environment);
+    return isPromise(outcome) ? outcome.catch((error) => ({ failure: failureOf(error, name) })) : outcome;
+  } catch (error) {
+    return { failure: failureOf(error, name) };
+  }
+}
+
+export const isPromise = <T>(value: T | Promise<T>): value is Promise<T> =>
+  typeof (value as Promise<T>).then === 'function';
+
+function startTask(kind: JobKind, task: Task, environment: TaskEnvironment): Outcome | Promise<Outcome> {
+  const { item } = task;
+  const context = contextOf(task, environment);
+  if (task.step) return runStep(kind, task, context, environment);
+  const cost = kind.cost(item, context);
+  if (cost !== 0) return runAdmitted(kind, task, context, environment, cost);
+  const result = kind.run(item, context);
+  const waits = isPromise(result) || (!('failure' in result) && (result.files?.length ?? 0) > 0);
+  return waits ? outcomeOf(task, result, environment) : plainOutcome(item.name, result as ItemResult);
+}
+
+async function runAdmitted(
+  kind: JobKind,
+  task: Task,
+  context: ItemContext<unknown>,
+  environment: TaskEnvironment,
+  cost: number | Promise<number>,
+): Promise<Outcome> {
+  await environment.admit(await cost);
+  return outcomeOf(task, kind.run(task.item, context), environment);
+}
+
+function contextOf(task: Task, environment: TaskEnvironment): ItemContext<unknown> {
+  const { job, spec, item } = task;
+  let reading: Promise<Buffer> | undefined;
+  return {
+    job,
+    spec,
+    read() {
       reading ??= readInput(task, environment);
       return reading;
-    };
-    const store: ItemContext<unknown>['store'] = (content, file) => storeStream(item.name, content, file, environment);
-    const { database, http, models, step } = environment;
-    const context: ItemContext<unknown> = { job, spec, read, store, database, http, models, step, signal, limits };
-    if (task.step) return { files: [], value: 'null', output: await runStep(kind, task, context, environment) };
-    await environment.admit(await kind.cost(item, context));
-    const result = await kind.run(item, context);
-    if ('failure' in result) return { failure: failureOfKind(item.name, result) };
-    const value = result.json === undefined ? storable(item.name, result.value) : storableText(item.name, result.json);
-    if (task.inlineBytes !== undefined) return inlined(item.name, value, result.files ?? [], task.inlineBytes);
-    const files: StoredFile[] = [];
-    for (const file of result.files ?? []) {
-      files.push('key' in file ? file : await storeOutput(item.name, file, environment));
-    }
-    return { files, value };
-  } catch (error) {
-    return { failure: failureOf(error, item.name) };
-  }
+    },
+    store: (content, file) => storeStream(item.name, content, file, environment),
+    database: environment.database,
+    http: environment.http,
+    models: environment.models,
+    step: environment.step,
+    get signal() {
+      return environment.signal;
+    },
+    limits: environment.limits,
+  };
+}
+
+async function outcomeOf(
+  { item: { name }, inlineBytes }: Task,
+  running: ItemResult | Promise<ItemResult>,
+  environment: TaskEnvironment,
+): Promise<Outcome> {
+  const result = await running;
+  const outcome = plainOutcome(name, result);
+  if ('failure' in outcome || 'failure' in result) return outcome;
+  const files = result.files ?? [];
+  if (inlineBytes !== undefined) return inlined(name, outcome.value, files, inlineBytes);
+  for (const file of files) outcome.files.push('key' in file ? file : await storeOutput(name, file, environment));
+  return outcome;
+}
+
+/** Leaves its files to the caller. */
+function plainOutcome(name: string, result: ItemResult): Outcome {
+  if ('failure' in result) return { failure: failureOfKind(name, result) };
+  const value = result.json === undefined ? storable(name, result.value) : storableText(name, result.json);
+  return { files: [], value };
 }
 
 async function runStep(
@@ -67,10 +125,10 @@ async function runStep(
   { item, step }: Task,
   context: ItemContext<unknown>,
   { admit }: TaskEnvironment,
-): Promise<unknown> {
+): Promise<Outcome> {
   const { cost, run } = kind.steps![step!.name]!;
   await admit(await cost(item, context, step!.given));
-  return run(item, context, step!.given);
+  return { files: [], value: 'null', output: await run(item, context, step!.given) };
 }
 
 /** Outputs that a kind has stored itself are left out: kinds that are asked at once return bytes. */
