@@ -12,7 +12,7 @@ export interface Step {
 export const MINUTES: Step = { seconds: 60, keptMs: 48 * 3_600_000 };
 export const QUARTERS: Step = { seconds: 900, keptMs: 30 * 24 * 3_600_000 };
 /** With its index and the space that VACUUM has not given back yet, the table has up to 256 MiB. */
-export const MAX_STORED_BYTES = 160 * 1024 ** 2;
+const MAX_STORED_BYTES = 160 * 1024 ** 2;
 
 const OPTIONS = { holder: { route: 'metrics store' }, timeoutMs: 5_000 };
 

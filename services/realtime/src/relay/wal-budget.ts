@@ -30,7 +30,7 @@ export function judgeBudget(slot: statements.SlotUse | undefined, budgetBytes: n
   return { level, retainedBytes, limitBytes };
 }
 
-export function nextLookMs(use: BudgetUse | undefined): number {
+function nextLookMs(use: BudgetUse | undefined): number {
   if (use === undefined) return LOOK_MS;
   const roomMs = (use.limitBytes * HIGH - use.retainedBytes) / 2 / BUSY_BYTES_PER_MS;
   return Math.max(LOOK_MS, Math.min(MAX_LOOK_MS, roomMs));
