@@ -35,6 +35,7 @@ t.test('each subject has exactly the writers and readers that it needs', async (
     [s.inspect('statements', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('text', 'g-1'), ['metrics'], ['gateway', 'realtime', 'batch']],
     [s.inspect('requests', 'g-1'), ['metrics'], ['gateway', 'realtime']],
+    [s.inspect('process', 'm-1'), ['metrics'], ['gateway', 'realtime', 'batch', 'metrics']],
     [s.atOnce, ['gateway'], ['batch']],
     [s.alerts('critical'), ['realtime', 'batch', 'metrics'], ['metrics']],
     ['$JS.API.INFO', ['gateway', 'realtime', 'batch', 'metrics'], []],
@@ -72,8 +73,8 @@ t.test('only the requesting service can read its replies', async (t) => {
   }
   t.same(
     allowed('publish', `${inboxPrefix('metrics')}.x.1`),
-    ['gateway', 'realtime', 'batch'],
-    'inspections are answered',
+    ['gateway', 'realtime', 'batch', 'metrics'],
+    'inspections are answered, by metrics also its own',
   );
   t.same(allowed('publish', `${inboxPrefix('gateway')}.x.1`), ['batch'], 'what is asked at once is answered');
   t.same(allowed('publish', `${inboxPrefix('batch')}.x.1`), [], 'JetStream alone answers the others');
