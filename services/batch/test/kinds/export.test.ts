@@ -42,7 +42,7 @@ t.test('CSV has the rows that the submitter may see, as Postgres writes them', a
       '4,2.00,"two\nlines, ""quoted""","{a,NULL,""b,\\""c""}",NaN\n' +
       '6,4.50,"","{a,NULL,""b,\\""c""}",NaN\n',
   );
-  t.match(file, { path: /\/0-orders\.csv$/, content_type: 'text/csv; charset=utf-8', owner: 'ada' });
+  t.match(file, { path: /\/000000-orders\.csv$/, content_type: 'text/csv; charset=utf-8', owner: 'ada' });
   t.match(value, { rows: 3, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
   t.match(value.tidemark, /^\w+-[0-9a-fA-F]{16}$/);
 });

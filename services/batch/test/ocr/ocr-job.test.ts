@@ -50,7 +50,7 @@ t.test('at least 98 % of the characters of an image are right, whatever was read
     again.items.map(({ value }) => value.text).reverse(),
     once.items.map(({ value }) => value.text),
   );
-  const output = (await stack.outputsOf(once.id)).find(({ path }) => path.includes('/0-'))!;
+  const output = (await stack.outputsOf(once.id)).find(({ path }) => path.includes('/000000-'))!;
   const words = JSON.parse(String(await stack.store.read(output.storage_key, 1e7))).words as {
     text: string;
     box: number[];
