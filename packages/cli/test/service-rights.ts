@@ -1,5 +1,6 @@
 /** The rights of the services' logins, each with a call that needs it. */
-import { migrate, openDatabase } from '@tidemark/db';
+import { loadBlueprint } from '@tidemark/blueprints';
+import { openDatabase } from '@tidemark/db';
 import { createFileRegistry } from '@tidemark/files';
 import { withClient } from '@tidemark/local-stack';
 import type { prepareLocalRoles } from '../src/up/local-roles.ts';
@@ -155,7 +156,7 @@ export async function serviceRights({ roles, administrator, owner }: Logins): Pr
       'revoke create on database postgres from tidemark',
       'grant create on database postgres to tidemark',
       owner,
-      migrate,
+      (url) => loadBlueprint(url, 'fleet', { demo: false }),
       { message: /permission denied for database/ },
     ],
     ['revoke tidemark_none from tidemark', 'grant tidemark_none to tidemark', owner, open, { code: 'DB_ROLE_MISSING' }],
