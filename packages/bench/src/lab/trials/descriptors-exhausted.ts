@@ -14,6 +14,7 @@ const SOCKETS = { quick: 450, full: 1_000 };
 const CONNECTIONS = { quick: 600, full: 2_000 };
 const EXHAUSTED_MS = { quick: 1_500, full: 20_000 };
 const WRITERS = 4;
+const NEW_SOCKETS = 20;
 const RECOVERY_MS = 30_000;
 const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'entries?limit=1' });
 
@@ -67,9 +68,7 @@ export const descriptorsExhausted: Trial = {
     await sockets.stop();
     for (const crowd of crowds) await crowd.stop();
     await until('new clients to be served again', async () => (await newClient(gateway)).status === 200, RECOVERY_MS);
-    const again = context.stopAtEnd(openSockets(gateway, 20));
-    await until('sockets to be accepted again', () => again.open() === 20, RECOVERY_MS);
-    await again.stop();
+    await until('sockets to be accepted again', () => accepts(gateway), RECOVERY_MS);
     await load.stop();
     return [...found, await nothingLost(servers.primaryUrl, load)];
   },
@@ -99,6 +98,15 @@ function openSockets(gateway: ServerProcess, count: number) {
       for (const socket of open) socket.destroy();
     },
   };
+}
+
+/** A client that was refused comes again, so each call opens new sockets. */
+async function accepts(gateway: ServerProcess): Promise<boolean> {
+  const sockets = openSockets(gateway, NEW_SOCKETS);
+  await until('new sockets to be accepted or refused', () => sockets.open() + sockets.refusals.length === NEW_SOCKETS);
+  const areOpen = sockets.open() === NEW_SOCKETS;
+  await sockets.stop();
+  return areOpen;
 }
 
 function openConnections(service: ServerProcess, count: number) {
