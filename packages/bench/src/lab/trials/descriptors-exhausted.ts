@@ -14,6 +14,7 @@ const SOCKETS = { quick: 450, full: 1_000 };
 const CONNECTIONS = { quick: 600, full: 2_000 };
 const EXHAUSTED_MS = { quick: 1_500, full: 20_000 };
 const WRITERS = 4;
+const AT_ONCE = 25;
 const NEW_SOCKETS = 20;
 const RECOVERY_MS = 30_000;
 const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'entries?limit=1' });
@@ -30,11 +31,7 @@ export const descriptorsExhausted: Trial = {
     const load = context.stopAtEnd(startRecordedLoad(gateway.url, { clients: WRITERS }));
     await until('the first insert', () => load.acknowledged.size > 0);
 
-    const sockets = context.stopAtEnd(openSockets(gateway, SOCKETS[mode]));
-    await until(
-      'every socket to be accepted or refused',
-      () => sockets.open() + sockets.refusals.length === SOCKETS[mode],
-    );
+    const sockets = context.stopAtEnd(await openSockets(gateway, SOCKETS[mode]));
     const crowds = SERVICE_NAMES.map((name) => context.stopAtEnd(openConnections(services[name], CONNECTIONS[mode])));
     const exhaustedAt = performance.now();
     const probes: (number | string)[] = [];
@@ -74,10 +71,12 @@ export const descriptorsExhausted: Trial = {
   },
 };
 
-function openSockets(gateway: ServerProcess, count: number) {
+/** Resolves when each is accepted or refused. The service cuts the oldest of more than 32 that come at once past the limit. */
+async function openSockets(gateway: ServerProcess, count: number) {
   const open = new Set<Socket>();
   const refusals: string[] = [];
   for (let n = 0; n < count; n += 1) {
+    if (n % AT_ONCE === 0) await until('sockets to be accepted or refused', () => open.size + refusals.length === n);
     let ended = false;
     const socket: Socket = openRawSocket({
       url: gateway.url,
@@ -91,6 +90,7 @@ function openSockets(gateway: ServerProcess, count: number) {
       },
     });
   }
+  await until('every socket to be accepted or refused', () => open.size + refusals.length === count);
   return {
     refusals,
     open: () => open.size,
@@ -102,8 +102,7 @@ function openSockets(gateway: ServerProcess, count: number) {
 
 /** A client that was refused comes again, so each call opens new sockets. */
 async function accepts(gateway: ServerProcess): Promise<boolean> {
-  const sockets = openSockets(gateway, NEW_SOCKETS);
-  await until('new sockets to be accepted or refused', () => sockets.open() + sockets.refusals.length === NEW_SOCKETS);
+  const sockets = await openSockets(gateway, NEW_SOCKETS);
   const areOpen = sockets.open() === NEW_SOCKETS;
   await sockets.stop();
   return areOpen;
