@@ -3,7 +3,7 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { type BatchStack, SERVICE } from './batch-stack.ts';
 
-/** By name: the failure of the file. BATCH_MEMORY_MB is 64. */
+/** The key is the name of the file, the value its failure where BATCH_MEMORY_MB is 64. */
 export const POISON_CODES = {
   'z1-text.png': 'BATCH_NOT_AN_IMAGE',
   'z2-cut.jpg': 'BATCH_IMAGE_UNREADABLE',

@@ -32,7 +32,7 @@ export function identityStatement(
   { extra = '', timeoutMs, session }: TransactionParts = {},
 ): EncodedStatement {
   const params = identityParams(identity);
-  // Those of the identity come later, and have precedence.
+  // The settings of the identity come later, and have precedence.
   let more = session === undefined ? '' : `${settingsSql(session)}, `;
   for (let at = 2; at < params.length; at += 2) more += `set_config($${at + 1}, $${at + 2}, true), `;
   if (timeoutMs !== undefined) {

@@ -34,7 +34,7 @@ t.test('with Postgres itself beside it, requests on the primary use the pooler',
   const database = await stack.database();
   t.teardown(() => database.drop());
   await migrate(database.primaryUrl);
-  // One session of the server for all: whatever a transaction leaves behind, the next one finds.
+  // All clients share one session of the server, so the next one finds whatever a transaction leaves behind.
   const pooledUrl = await usePooler(t as Test, database.primaryUrl, 'default_pool_size = 1');
   const db = await openDatabase({
     primaryUrl: database.primaryUrl,

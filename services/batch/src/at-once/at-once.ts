@@ -12,7 +12,7 @@ import { createWorkerPool, type WorkerPool } from '../workers/worker-pool.ts';
 export interface AtOnceOptions {
   resources: Resources;
   bus: Bus;
-  /** That of the jobs: all of them together stay below its limit. */
+  /** The jobs use it, too, so that all of them together stay below its limit. */
   admission: Admission;
   workerFile: URL;
 }

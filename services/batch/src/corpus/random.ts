@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 
-/** Where a value is made: in a record, and perhaps in elements of arrays of it. */
+/** A value is made in a record, and perhaps in elements of its arrays. */
 export interface Place {
   seed: number;
   path: string;

@@ -17,7 +17,7 @@ interface Refusal {
 export interface WrittenSlice {
   written: number;
   refused: [number, number][];
-  /** By their reason. */
+  /** Each entry has a reason of its own. */
   refusals: Refusal[];
 }
 

@@ -10,7 +10,7 @@ import { withNote } from '../tables/job-notes.ts';
 import { asQueryError } from '../tables/table-query.ts';
 import { defineKind, type ItemContext, type ItemResult } from './job-kind.ts';
 
-/** One transaction each: long enough that its end costs little, short enough that its locks do not last. */
+/** A slice is one transaction, long enough that its end costs little, short enough that its locks do not last. */
 const SLICE_RECORDS = 5_000;
 const ITEM_MS = 120_000;
 

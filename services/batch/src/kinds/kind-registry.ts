@@ -38,7 +38,7 @@ const SEEN = `
 export async function registerKinds(
   pool: Pool,
   kinds: Kinds,
-  /** By the name of the kind. */
+  /** The key is the name of the kind. */
   targetCalls: Readonly<Record<string, number>>,
   observe: (event: BatchEvent) => void,
 ): Promise<KindRegistry> {

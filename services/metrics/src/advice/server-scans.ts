@@ -5,7 +5,7 @@ export interface ServerScans {
   server: string;
   /** ms since 1970. A crash, a reset and a new replica begin at zero, so a start of the server counts as a beginning. */
   since: number;
-  /** By `<schema>.<index>`. */
+  /** The key is `<schema>.<index>`. */
   scans: ReadonlyMap<string, number>;
 }
 

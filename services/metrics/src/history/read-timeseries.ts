@@ -1,4 +1,4 @@
-/** One answer of what is in memory (1 s, an hour) and in Postgres (1 min for 48 hours, 15 min for 30 days). */
+/** Joins the figures in memory (1 s, an hour) with those in Postgres (1 min for 48 hours, 15 min for 30 days). */
 import type { Pool } from '@tidemark/db';
 import { MINUTES, QUARTERS, readSamples } from '../store/sample-store.ts';
 import type { History } from './history.ts';

@@ -130,7 +130,7 @@ function drawBars(
   }
 }
 
-/** One line of at most the width. */
+/** Returns the text as one line that is at most as wide as `width`. */
 function cut(pages: Pages, text: string, width: number) {
   const flat = text.replace(/\s+/g, ' ');
   const [whole] = pages.lines(flat, SIZE, 'plain', Number.POSITIVE_INFINITY);
