@@ -25,7 +25,10 @@ export interface FactsCache {
    * again where a former look saw the same as `seen`.
    */
   version(identity: Identity, schema: string, table: string, seen?: string): Promise<string | undefined>;
-  /** Facts that changed back count as changed. Returns false where the database does not answer. */
+  /**
+   * Facts that changed back count as changed. Returns true where the database does not answer: a resync asks again,
+   * whereas a refusal from facts that cannot be confirmed would be final.
+   */
   hasChanged(facts: TableFacts, identity: Identity): Promise<boolean>;
   /** Call it after the last await before the facts are used. */
   isOld(facts: TableFacts): boolean;
@@ -138,7 +141,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
       const load = () => loadAnew(identity, schema, table);
       return loads.since(moment, nameOf(identity, schema, table), load).then(
         (now) => now.version !== version || now.trace !== trace,
-        (error) => refusalOf(error) !== undefined,
+        () => true,
       );
     },
     look: (tables, read) => lookAtRights(database.pools.write, publication, tables, read).catch(() => undefined),

@@ -94,4 +94,6 @@ t.test('a look at rights finds what may have changed for a role', async (t) => {
     await service.sql(back);
     t.equal(await facts.hasChanged(held, identity), true, `${gone}, and back, is a change`);
   }
+  await database.close();
+  t.equal(await facts.hasChanged(known, identity), true, 'facts that cannot be read may have changed');
 });

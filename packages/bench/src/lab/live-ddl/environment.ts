@@ -12,7 +12,8 @@ import { RESET_ROLES, setupSql } from './setup-sql.ts';
 export const RIGHTS_MS = 500;
 /** The same for rows of other tables that policies read; those of unpublished tables take a second longer. */
 const MEMBERSHIP_MS = 300;
-const DEFINITIONS_MS = 300;
+/** DEFINITIONS_CHECK_MS */
+export const DEFINITIONS_MS = 300;
 const TRIGGER = new URL('../../../../../infra/postgres/ddl.sql', import.meta.url);
 const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
 
