@@ -1,6 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { arrayLiteral, literal, PostgresError, runScript, SERVICE_ROLES, withConnection } from '@tidemark/db';
-import { blueprintNamed } from './blueprints.ts';
+import {
+  arrayLiteral,
+  type Database,
+  literal,
+  PostgresError,
+  runScript,
+  SERVICE_ROLES,
+  withConnection,
+} from '@tidemark/db';
+import type { FileStore } from '@tidemark/files';
+import { blueprintNamed, blueprints } from './blueprints.ts';
 import { errors } from './errors.ts';
 
 export interface LoadOptions {
@@ -74,4 +83,17 @@ export async function loadLargeData(url: string, name: string, options: LargeDat
     }
     return there;
   });
+}
+
+/** Stores the drawn images of the loaded blueprints. Returns how many each has got now; a second call adds none. */
+export async function loadDrawnImages(
+  db: Database,
+  store: FileStore,
+  loaded: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const stored = new Map<string, number>();
+  for (const { name, drawn } of blueprints) {
+    if (drawn && loaded.includes(name)) stored.set(name, await drawn(db, store));
+  }
+  return stored;
 }

@@ -15,6 +15,10 @@ export interface RightsCase {
   readonly callers: Readonly<Record<string, Caller>>;
   /** Values in which the inserted row differs from one that is there. */
   readonly fresh?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The columns of an insert, by table; absent: all but the id. */
+  readonly inserted?: Readonly<Record<string, readonly string[]>>;
+  /** The tenants of tables where they are not `own` and `other`. */
+  readonly tenants?: Readonly<Record<string, { readonly own: string; readonly other: string }>>;
   /** The column that an update may set, by table; absent: the tenant's. */
   readonly updated?: Readonly<Record<string, string>>;
 }
@@ -35,7 +39,13 @@ export async function rightsOf(url: string, test: RightsCase): Promise<string[]>
         for (const tenant of ['own', 'other'] as const) {
           const allowed: Verb[] = [];
           for (const verb of VERBS) {
-            if (await isAllowed(query, identity, await attempt(query, test, name, test[tenant], verb)))
+            if (
+              await isAllowed(
+                query,
+                identity,
+                await attempt(query, test, name, (test.tenants?.[name] ?? test)[tenant], verb),
+              )
+            )
               allowed.push(verb);
           }
           lines.push(`${name} · ${caller} · ${tenant}: ${allowed.join(' ') || 'nothing'}`);
@@ -61,7 +71,7 @@ async function attempt(query: Query, test: RightsCase, table: string, tenant: st
     `select to_jsonb(t) as row from ${name} t ${where} limit 1`,
   );
   const { id: _id, ...rest } = { ...row?.row, ...test.fresh?.[table] };
-  const columns = Object.keys(rest).map(identifier).join(', ');
+  const columns = (test.inserted?.[table] ?? Object.keys(rest)).map(identifier).join(', ');
   const json = JSON.stringify(rest).replaceAll("'", "''");
   return `insert into ${name} (${columns}) select ${columns} from jsonb_populate_record(null::${name}, '${json}')`;
 }

@@ -1,5 +1,12 @@
 /** The blueprints that `up` loads, and the schemas that its services expose because of them. */
-import { blueprints, loadBlueprint, loadDemoImages, loadedBlueprints, loadLargeData } from '@tidemark/blueprints';
+import {
+  blueprints,
+  loadBlueprint,
+  loadDemoImages,
+  loadDrawnImages,
+  loadedBlueprints,
+  loadLargeData,
+} from '@tidemark/blueprints';
 import { openDatabase } from '@tidemark/db';
 import { fileStoreOptions, openFileStore } from '@tidemark/files';
 import type { UpEvents } from './events.ts';
@@ -18,8 +25,10 @@ export async function loadDemo(settings: UpSettings, primaryUrl: string, events:
   const store = await openFileStore(fileStoreOptions(settings.files));
   try {
     const made = await loadDemoImages(db, store);
-    if (made > 0) events.progress(`made ${made} demo images`);
-    return made > 0;
+    const drawn = await loadDrawnImages(db, store, await loadedBlueprints(primaryUrl));
+    const all = [...drawn.values()].reduce((sum, count) => sum + count, made);
+    if (all > 0) events.progress(`made ${all} demo images`);
+    return all > 0;
   } finally {
     store.close();
     await db.close();
