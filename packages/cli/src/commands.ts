@@ -8,6 +8,7 @@ import { runBlueprint } from './blueprint/blueprint.ts';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
+import { gatewayUrl } from './jobs/client-of.ts';
 import { runJobs } from './jobs/run-jobs.ts';
 import { runSchedules, type ScheduleFlags } from './jobs/schedules.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
@@ -48,16 +49,21 @@ export async function run(io: Io): Promise<number> {
       return 0;
     }
     case 'blueprint': {
-      const { values, positionals } = parse(args, { 'no-demo': { type: 'boolean' }, rows: { type: 'string' } });
-      await runBlueprint({
+      const { values, positionals } = parse(args, {
+        'no-demo': { type: 'boolean' },
+        rows: { type: 'string' },
+        scale: { type: 'string' },
+      });
+      return runBlueprint({
         words: positionals,
         demo: values['no-demo'] !== true,
         rows: values.rows as string | undefined,
+        scale: values.scale as string | undefined,
         databaseUrl: () => databaseUrl(io),
+        stack: async () => ({ url: await gatewayUrl(io.env, homeFolder(io)), secret: await tokenSecret(io) }),
         print: io.print,
         redraw: io.redraw,
       });
-      return 0;
     }
     case 'doctor': {
       parse(args, {});
@@ -221,13 +227,8 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
       reason: `--role ${values.role}: the services accept ${roles.join(', ')} (JWT_ROLES adds others)`,
     });
   }
-  const home = homeFolder(io);
-  if (!io.env.JWT_SECRET && !existsSync(home)) {
-    throw errors.USAGE({ reason: `there is no ${home}: run \`npm start\` once, or set TIDEMARK_HOME or JWT_SECRET` });
-  }
-  const secret = io.env.JWT_SECRET || (await loadCredentials(home)).secret;
   io.print(
-    await signToken(secret, {
+    await signToken(await tokenSecret(io), {
       role: values.role,
       ...(typeof values.sub === 'string' ? { sub: values.sub } : {}),
       ...(expiresIn === undefined ? {} : { expiresIn }),
@@ -235,6 +236,14 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
     }),
   );
   return 0;
+}
+
+async function tokenSecret(io: Io): Promise<string> {
+  const home = homeFolder(io);
+  if (!io.env.JWT_SECRET && !existsSync(home)) {
+    throw errors.USAGE({ reason: `there is no ${home}: run \`npm start\` once, or set TIDEMARK_HOME or JWT_SECRET` });
+  }
+  return io.env.JWT_SECRET || (await loadCredentials(home)).secret;
 }
 
 function parse(args: readonly string[], options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>) {

@@ -6,6 +6,11 @@ export const errors = defineErrors('CLI', {
     message: (p) => p.reason,
     hint: 'Run `npx --no -- tidemark --help`.',
   }),
+  PLAY_FAILED: row<{ reason: string }>({
+    status: 500,
+    message: (p) => `the story ended before its end: ${p.reason}`,
+    hint: 'It needs a stack that runs (`npm start`) and the demo data: npx --no -- tidemark blueprint load <name>',
+  }),
   TABLE_UNKNOWN: row<{ schema: string; table: string }>({
     status: 404,
     message: (p) => `there is no table ${p.schema}.${p.table}`,

@@ -12,6 +12,7 @@ export const USAGE = `npx --no -- tidemark <command>
   blueprint list, blueprint show <name>     the ready-made systems, and what one of them has
   blueprint load <name> [--no-demo] [--rows <n>]
                                             loads one into the database; --rows is the size of its large table
+  blueprint play <name> [--scale <share>]   plays its story through the services that run, and measures its claims
   jobs list                                 the newest jobs
   jobs show <id>, jobs watch <id>           how far a job is, and what failed; watch shows it until the end
   jobs cancel|pause|resume <id>             ends a job, or starts no more of it for a while

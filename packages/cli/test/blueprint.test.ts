@@ -45,7 +45,11 @@ t.test('blueprint refuses what it does not know', async (t) => {
   await t.rejects(blueprint('load', 'nope'), { code: 'BLUEPRINT_UNKNOWN' });
   await t.rejects(blueprint('matches'), {
     code: 'CLI_USAGE',
-    message: /list, show <name> or load <name>, not "matches"/,
+    message: /list, show <name>, load <name> or play <name>, not "matches"/,
+  });
+  await t.rejects(blueprint('play', 'nope'), { code: 'BLUEPRINT_UNKNOWN' });
+  await t.rejects(blueprint('play', 'matches', '--scale', '2'), {
+    message: /--scale 2 is no number above 0 and up to 1/,
   });
   await t.rejects(blueprint('load', 'fleet', '--rows', 'many'), { message: /--rows many is no number of rows/ });
   await t.rejects(blueprint('load', 'matches', '--rows', '5'), { message: /matches has no table of any size/ });

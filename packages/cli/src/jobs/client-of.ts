@@ -9,7 +9,8 @@ export async function clientOf(env: NodeJS.ProcessEnv, home: string): Promise<Ti
   return createClient(await gatewayUrl(env, home), { token: await tokenOf(env, home) });
 }
 
-async function gatewayUrl(env: NodeJS.ProcessEnv, home: string): Promise<string> {
+/** Returns the gateway that the environment names, else the one that runs in the home. @throws CLI_USAGE when there is neither */
+export async function gatewayUrl(env: NodeJS.ProcessEnv, home: string): Promise<string> {
   const url = env.TIDEMARK_URL || (await readRunningHome(home))?.url;
   if (url) return url;
   throw errors.USAGE({ reason: `which gateway? TIDEMARK_URL is not set, and no \`npm start\` runs in ${home}` });

@@ -10,6 +10,7 @@ import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
 import type { UpEvents } from './events.ts';
 import { keptPorts } from './kept-ports.ts';
 import { leaveSlot } from './leave-slot.ts';
+import { outsideOfStories } from './outside-of-stories.ts';
 import { checkPorts, portOf } from './ports.ts';
 import { preparePrivateHome } from './private-home.ts';
 import { forgetRunningHome, writeRunningHome } from './running-home.ts';
@@ -121,7 +122,7 @@ async function startAll(
   const behindGateway = { TRUST_PROXY: isIP(urlHost(host)) === 0 ? 'loopback' : `loopback,${urlHost(host)}` };
   const behind = await settleAll([
     ...instances('realtime', behindGateway),
-    ...instances('batch'),
+    ...instances('batch', outsideOfStories(settings)),
     ...instances('metrics', {
       ...behindGateway,
       METRICS_ANALYZE_URL: settings.env.METRICS_ANALYZE_URL || addresses.analyzeUrl,

@@ -1,0 +1,10 @@
+/** The addresses of what a story plays outside of the stack. `up` lets its batch service call them. */
+import type { Stage } from '../stage.ts';
+
+/** Behind the ports of the services, counted from the one of the gateway. */
+const OFFSETS = { model: 8, shop: 9 } as const;
+
+export const outsidePortOf = (gatewayPort: number, what: keyof typeof OFFSETS): number => gatewayPort + OFFSETS[what];
+
+export const outsidePort = (stage: Stage, what: keyof typeof OFFSETS): number =>
+  outsidePortOf(Number(new URL(stage.url).port || 80), what);
