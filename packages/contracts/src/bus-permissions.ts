@@ -89,6 +89,15 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
   };
 }
 
+/** The prefix of replies to a consumer of one's own (packages/bus/CONSUMERS.md). */
+export const CONSUMER_INBOX = '_INBOX.consumer';
+
+/** A consumer of one's own reads the stream of changes, and neither writes it nor reads anything else. */
+export const consumerPermissions = (prefix = ''): BusPermissions => ({
+  publish: readChanges(subjectsFor(prefix)),
+  subscribe: [`${CONSUMER_INBOX}.>`],
+});
+
 const allReplies = (service: ServiceName) => `${inboxPrefix(service)}.>`;
 
 /** The client reads a stream before it updates it. Only administrators delete and purge. */

@@ -1,13 +1,13 @@
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { natsAuthorization, type ServiceName } from '@tidemark/contracts';
+import { natsAuthorization } from '@tidemark/contracts';
 import { assertPortFree } from './free-port.ts';
 import type { GuardedCommand } from './guard.ts';
 import { makeServerFolder } from './home-folder.ts';
 import { canSyncAlways, type NatsBinary } from './nats-binary.ts';
 import { natsRequest } from './nats-request.ts';
-import { type NatsPasswords, natsUsers } from './nats-users.ts';
+import { type NatsPasswords, type NatsUserName, natsUsers } from './nats-users.ts';
 import { reclaimFolder } from './reclaim.ts';
 import { type ServerOptions, ServerProcess, type StopStep } from './server-process.ts';
 
@@ -57,7 +57,7 @@ export class NatsNode extends ServerProcess {
     return this.urlOf('admin');
   }
 
-  urlOf(user: ServiceName | 'admin'): string {
+  urlOf(user: NatsUserName): string {
     return `nats://${user}:${this.#options.passwords[user]}@127.0.0.1:${this.port}`;
   }
 

@@ -1,16 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { busPermissions, type NatsUser, natsText, SERVICE_NAMES, type ServiceName } from '@tidemark/contracts';
+import {
+  busPermissions,
+  consumerPermissions,
+  type NatsUser,
+  natsText,
+  SERVICE_NAMES,
+  type ServiceName,
+} from '@tidemark/contracts';
 import { errors } from './errors.ts';
 import { folderError } from './home-folder.ts';
 
 const NATS_PASSWORDS_FILE = 'nats-passwords.json';
 
-/** `admin` is for the `nats` command, and for tests. */
-const NAMES = [...SERVICE_NAMES, 'admin'] as const;
+/** `admin` is for the `nats` command, and for tests; `consumer` for programs of your own (packages/bus/CONSUMERS.md). */
+const NAMES = [...SERVICE_NAMES, 'admin', 'consumer'] as const;
+export type NatsUserName = (typeof NAMES)[number] | ServiceName;
 
-export type NatsPasswords = Readonly<Record<ServiceName | 'admin', string>>;
+export type NatsPasswords = Readonly<Record<NatsUserName, string>>;
 
 /** The mode is 600. The server reads the passwords from its configuration file at each start. */
 export function readNatsPasswords(home: string): NatsPasswords {
@@ -34,5 +42,6 @@ export function natsUsers(passwords: NatsPasswords, prefix: string): NatsUser[] 
   return [
     { name: 'admin', password: natsText(passwords.admin) },
     ...SERVICE_NAMES.map((name) => ({ name, password: natsText(passwords[name]), permissions: permissions[name] })),
+    { name: 'consumer', password: natsText(passwords.consumer), permissions: consumerPermissions(prefix) },
   ];
 }
