@@ -23,13 +23,20 @@ t.test('schema.txt matches the migrations, and a change by hand is reported', as
   await admin.query('drop index tidemark.files_job_id');
   await admin.query('grant insert on tidemark.epochs to anon');
   await admin.query('alter table tidemark.jobs add column mine int');
+  // A further policy on files is one's own right; a changed one of ours is not.
+  await admin.query('create policy mine on tidemark.files for select to authenticated using (true)');
+  await admin.query('alter policy files_all on tidemark.files using (false)');
   const seen: DbEvent[] = [];
   const again = await openDatabase({ primaryUrl: url, applicationName: 'drift', observe: (event) => seen.push(event) });
   t.teardown(() => again.close());
   t.match(drift(seen), [
     {
-      missing: [/^index CREATE INDEX files_job_id/],
-      unexpected: ['column jobs.mine integer', 'grant insert on epochs to anon'],
+      missing: [/^index CREATE INDEX files_job_id/, /^policy files.files_all /],
+      unexpected: [
+        'column jobs.mine integer',
+        'grant insert on epochs to anon',
+        /^policy files.files_all .* using false/,
+      ],
       error: { code: 'DB_SCHEMA_DRIFTED' },
     },
   ]);
