@@ -1,4 +1,4 @@
-/** What a story claims, and what was measured. */
+/** A claim of a story, and what was measured. */
 export interface Claim {
   readonly claim: string;
   readonly measured: string;

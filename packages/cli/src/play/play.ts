@@ -1,7 +1,7 @@
 /** `tidemark blueprint play <name>`: the story of a blueprint, played through the services that run. */
 import { blueprintNamed } from '@tidemark/blueprints';
 import { type Claim, claimTable } from './claim.ts';
-import { keepProgress } from './progress-row.ts';
+import { keepProgress, untilLoaded } from './progress-row.ts';
 import { Stage, type StageOptions } from './stage.ts';
 import { playCorpus } from './stories/corpus.ts';
 import { playFleet } from './stories/fleet.ts';
@@ -22,16 +22,23 @@ export async function play(name: string, options: StageOptions): Promise<readonl
   const { title } = blueprintNamed(name);
   const story = STORIES[name] as (typeof STORIES)[string];
   const stage = new Stage(options);
-  const progress = await keepProgress(stage, `${name}: ${title}`);
+  try {
+    await untilLoaded(stage);
+    return await perform(stage, story, `${name}: ${title}`);
+  } finally {
+    stage.close();
+  }
+}
+
+async function perform(stage: Stage, story: (typeof STORIES)[string], title: string): Promise<readonly Claim[]> {
+  const progress = await keepProgress(stage, title);
   try {
     const claims = await story(stage);
     await progress.ended(claims.every(({ met }) => met !== false) ? 'succeeded' : 'failed', claims);
-    for (const line of claimTable(claims)) options.print(line);
+    for (const line of claimTable(claims)) stage.say(line);
     return claims;
   } catch (error) {
     await progress.ended('failed', []);
     throw error;
-  } finally {
-    stage.close();
   }
 }

@@ -9,6 +9,25 @@ export interface Progress {
 /** Changes between two updates of the row are left out. */
 const UPDATE_MS = 500;
 
+/** A load that has not moved for this long has ended without saying so. */
+const STALE_MS = 60_000;
+
+/** Waits for the large data that `npm start` loads beside the services, which would be measured as well. */
+export async function untilLoaded(stage: Stage): Promise<void> {
+  const client = await stage.client('play', { role: 'service_role', schema: 'tidemark' });
+  let isTold = false;
+  for (;;) {
+    const since = new Date(Date.now() - STALE_MS).toISOString();
+    const query = client.from('progress').select('step,done,total').eq('state', 'running').like('title', 'load %');
+    const [load] = await rowsOf<{ step: string; done: number; total: number }>(query.gte('updated_at', since).limit(1));
+    if (!load) return;
+    if (!isTold) stage.say('waits until the large data is loaded');
+    isTold = true;
+    stage.draw(load.step, load.done, load.total);
+    await new Promise((resolve) => setTimeout(resolve, UPDATE_MS));
+  }
+}
+
 export async function keepProgress(stage: Stage, title: string): Promise<Progress> {
   const client = await stage.client('play', { role: 'service_role', schema: 'tidemark' });
   const [row] = await rowsOf<{ id: string }>(client.from('progress').insert({ title }).select('id'));

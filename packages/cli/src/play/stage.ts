@@ -1,9 +1,10 @@
-/** What a story plays on: the addresses and tokens of a running stack, its clients, and the terminal. */
+/** The ground of a story: the addresses and tokens of a running stack, its clients, and the terminal. */
 import { createClient, type TidemarkClient } from '@tidemark/client';
 import { WebSocket } from 'ws';
 import { errors } from '../errors.ts';
 import { bar, number } from '../jobs/bar.ts';
 import { signToken } from '../token.ts';
+import { patientFetch } from './patient-fetch.ts';
 
 export interface StageOptions {
   readonly url: string;
@@ -27,7 +28,8 @@ export class Stage {
   readonly run = Date.now().toString(36);
   readonly #options: StageOptions;
   readonly #clients = new Set<TidemarkClient>();
-  /** What goes on now, for the row of progress. */
+  readonly #patient = patientFetch();
+  /** The present part of the story, for the row of progress. */
   step = '';
   done = 0;
   total = 0;
@@ -48,15 +50,16 @@ export class Stage {
     return signToken(this.#options.secret, { role, sub, claims, expiresIn: TOKEN_S });
   }
 
-  /** A client of a user; `close()` of the stage closes it. */
+  /** A client of a user; `close()` of the stage closes it. A patient one comes again where the stack asks for it. */
   async client(
     sub: string,
-    options: { role?: string; claims?: Claims; schema?: string; WebSocket?: unknown } = {},
+    options: { role?: string; claims?: Claims; schema?: string; WebSocket?: unknown; isPatient?: boolean } = {},
   ): Promise<TidemarkClient> {
     const token = await this.token(options.role ?? 'authenticated', sub, options.claims);
     const client = createClient(this.url, {
       token,
       WebSocket: options.WebSocket ?? WebSocket,
+      ...(options.isPatient === false ? {} : { fetch: this.#patient.fetch }),
       ...(options.schema === undefined ? {} : { schema: options.schema }),
     });
     this.#clients.add(client);
@@ -67,7 +70,7 @@ export class Stage {
   async request(token: string, path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     headers.set('authorization', `Bearer ${token}`);
-    const response = await fetch(`${this.url}${path}`, { ...init, headers });
+    const response = await this.#patient.fetch(`${this.url}${path}`, { ...init, headers });
     if (response.ok) return response;
     const text = (await response.text()).slice(0, 500);
     throw errors.PLAY_FAILED({ reason: `${init.method ?? 'GET'} ${path.slice(0, 200)}: ${response.status} ${text}` });
@@ -75,6 +78,11 @@ export class Stage {
 
   async json<T>(token: string, path: string, init: RequestInit = {}): Promise<T> {
     return (await (await this.request(token, path, init)).json()) as T;
+  }
+
+  /** How many requests were told to come again later, and did. */
+  get refused(): number {
+    return this.#patient.refused();
   }
 
   /** A figure of the performance API, with the rights of an operator. */

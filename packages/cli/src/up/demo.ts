@@ -10,6 +10,7 @@ import {
 import { openDatabase } from '@tidemark/db';
 import { fileStoreOptions, openFileStore } from '@tidemark/files';
 import type { UpEvents } from './events.ts';
+import { progressRow } from './progress-row.ts';
 import type { UpSettings } from './settings.ts';
 
 /** Your own Postgres gets only the small one, which is in \`public\`; \`blueprint load\` brings the others. */
@@ -54,14 +55,17 @@ export function loadLargeDemo(primaryUrl: string, events: UpEvents): { stop(): P
     for (const { name, large } of blueprints) {
       if (!large || signal.aborted) continue;
       let shown = 0;
+      const row = await progressRow(primaryUrl, `load ${name}`, `rows of ${large.table}`);
       const rows = await loadLargeData(primaryUrl, name, {
         signal,
         progress: (there, of) => {
+          row.set(there, of);
           const quarter = Math.floor((4 * there) / of);
           if (quarter > shown && quarter < 4) events.progress(`${large.table}: ${there} of ${of} rows`);
           shown = quarter;
         },
       });
+      await row.ended(!signal.aborted);
       if (rows > 0 && !signal.aborted) events.progress(`${large.table}: ${rows} rows`);
     }
   };

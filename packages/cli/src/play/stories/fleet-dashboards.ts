@@ -54,7 +54,7 @@ export async function playDashboards(stage: Stage): Promise<Claim[]> {
     speed(
       `dashboards over ${rows} measurements with ${CLIENTS} clients: read p95 < ${READ_P95_MS} ms`,
       reading.p95 < READ_P95_MS,
-      `${ms(reading.p95)}, ${perSecond} reads/s (${from})`,
+      `${ms(reading.p95)}, ${perSecond} reads/s (${from}); ${stage.refused} were told to come again`,
     ),
     await statements(stage),
   ];

@@ -1,4 +1,4 @@
-/** What a manager sees of other organizations, in every table, over HTTP and live. */
+/** A manager sees nothing of other organizations, in any table, over HTTP and live. */
 import { type Claim, holds } from '../claim.ts';
 import { rowsOf, type Stage } from '../stage.ts';
 import { manager } from './people.ts';

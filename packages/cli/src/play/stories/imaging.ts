@@ -47,8 +47,7 @@ export async function playImaging(stage: Stage): Promise<Claim[]> {
     ];
   } finally {
     await model.close();
-    const files = await owner.files.list({ bucket: 'imaging', prefix: `${id}/`, limit: 1_000 });
-    await together(files, UPLOADS, (file) => owner.files.remove(file.id));
+    await rowsOf(owner.schema('tidemark').from('files').delete().eq('bucket', 'imaging').like('path', `${id}/*`));
     await rowsOf(owner.from('projects').delete().eq('id', id));
   }
 }

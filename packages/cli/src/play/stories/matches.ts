@@ -74,7 +74,7 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
   await Promise.all(
     Array.from({ length: writers }, async (_, n) => {
       const match = matchOf(n);
-      const commentator = await stage.client(`commentator-${stage.run}-${n}`);
+      const commentator = await stage.client(`commentator-${stage.run}-${n}`, { isPatient: false });
       for (let post = 0; post < POSTS; post += 1) {
         const isGoal = post === POSTS - 1;
         const { error } = await writing.of(async () =>

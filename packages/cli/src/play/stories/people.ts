@@ -1,4 +1,4 @@
-/** Who plays: the claims of tokens, with the schema in which they work. */
+/** The people of the stories: the claims of their tokens, with the schema in which they work. */
 
 /** A manager of an organization of `fleet`. */
 export const manager = (organization: number) => ({
