@@ -29,6 +29,7 @@ function readArguments() {
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
         seed: { type: 'string' },
+        only: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -48,8 +49,9 @@ async function main(): Promise<void> {
   );
   const [command, ...names] = positionals;
   if (command === 'lab') {
+    const { quick, only } = values;
     const seed = values.seed === undefined ? undefined : Number(values.seed);
-    await finish({}, await runLab(names, values.quick, seed), isTrialOk);
+    await finish({}, await runLab(names, { quick, seed, only }), isTrialOk);
   } else if (command === 'live') await finish({}, await runLive(names, values.quick), isTrialOk);
   else if (command === 'watching') await finish({}, await runWatching(names, values.quick), isTrialOk);
   else if (command === 'batch') await finish({}, await runBatch(names, values.quick), isTrialOk);

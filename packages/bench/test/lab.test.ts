@@ -49,7 +49,7 @@ t.test('errors of a trial and of its cleanup are findings, and the cleanup conti
         throw new TypeError('it broke');
       },
     },
-    true,
+    { quick: true },
     () => undefined,
   );
   t.same(undone, ['last', 'first']);
@@ -60,7 +60,11 @@ t.test('errors of a trial and of its cleanup are findings, and the cleanup conti
 });
 
 t.test('a trial without findings is not ok, and an unknown one is refused with the known ones', async (t) => {
-  const { findings } = await runTrial({ name: 'idle', claim: '', run: async () => [] }, true, () => undefined);
+  const { findings } = await runTrial(
+    { name: 'idle', claim: '', run: async () => [] },
+    { quick: true },
+    () => undefined,
+  );
   t.match(findings, [{ ok: false }]);
   const failed = (await run(process.execPath, [MAIN, 'lab', 'nothing']).catch((error: unknown) => error)) as {
     stderr: string;

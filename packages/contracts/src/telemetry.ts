@@ -1,5 +1,6 @@
 /** Telemetry of an instance, each second. Counters grow for the life of the process; readers compute differences. */
 import { type Static, Type } from 'typebox';
+import { LatencyBins, LatencyWindow } from './latency.ts';
 import type { Subjects } from './subjects.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -39,6 +40,7 @@ export const PoolStats = Type.Object({
   evictedTotal: Type.Optional(count),
   waitP50Ms: ms,
   waitP99Ms: ms,
+  waitWindow: Type.Optional(LatencyWindow),
   /** The connection in use for longest, without pipelines. */
   longest: Type.Optional(
     Type.Object({
@@ -88,7 +90,15 @@ export const HttpStats = Type.Object({
   p95Ms: ms,
   p99Ms: ms,
   routes: Type.Array(
-    Type.Object({ route: Type.String(), requestsTotal: count, errorsTotal: count, p50Ms: ms, p95Ms: ms, p99Ms: ms }),
+    Type.Object({
+      route: Type.String(),
+      requestsTotal: count,
+      errorsTotal: count,
+      p50Ms: ms,
+      p95Ms: ms,
+      p99Ms: ms,
+      window: Type.Optional(LatencyWindow),
+    }),
     { maxItems: 50 },
   ),
 });
@@ -99,6 +109,7 @@ export const TrafficRow = Type.Object({
   table: Type.Union([Type.String(), Type.Null()], { description: 'the table or function in the path' }),
   requests: count,
   p99Ms: ms,
+  bins: Type.Optional(LatencyBins),
   serverErrors: Type.Integer({ minimum: 0, description: 'responses with 5xx, without 503' }),
   refused: Type.Integer({ minimum: 0, description: 'responses with 429 or 503' }),
   sqlStates: Type.Record(Type.String(), count, { description: 'errors by SQLSTATE class, however they were answered' }),
@@ -159,6 +170,7 @@ export const SocketStats = Type.Object({
   resyncsTotal: count,
   deliveryP50Ms: ms,
   deliveryP99Ms: ms,
+  deliveryWindow: Type.Optional(LatencyWindow),
   liveUrl: Type.Optional(
     Type.String({ maxLength: 512, description: 'the address at which clients reach /live of this instance' }),
   ),
@@ -191,6 +203,7 @@ export const WorkerStats = Type.Object({
   itemsFailedTotal: count,
   itemP50Ms: ms,
   itemP99Ms: ms,
+  itemWindow: Type.Optional(LatencyWindow),
   recycledTotal: count,
 });
 export type WorkerStats = Static<typeof WorkerStats>;

@@ -1,6 +1,6 @@
 /** Requests count under the route's template, since URLs are unbounded; the duration of a stream is no latency. */
 import type { HttpStats } from '@tidemark/contracts';
-import { mergedQuantiles, SlidingSketch } from '@tidemark/db';
+import { mergedQuantiles, WindowedSketch } from '@tidemark/db';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
 import { type Connections, trackConnections } from './connections.ts';
@@ -25,7 +25,7 @@ interface RouteTiming {
   requestsTotal: number;
   errorsTotal: number;
   streamsTotal: number;
-  readonly latencies: SlidingSketch;
+  readonly latencies: WindowedSketch;
   /** Counts by the first digit of the status. */
   readonly classes: (Histogram | undefined)[];
 }
@@ -134,6 +134,7 @@ export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
       requestsTotal,
       errorsTotal,
       ...percentiles([{ latencies }]),
+      ...windowOf(latencies),
     })),
   };
 }
@@ -142,6 +143,11 @@ function percentiles(timings: readonly Pick<RouteTiming, 'latencies'>[]) {
   const sketches = timings.map(({ latencies }) => latencies);
   const [p50Ms = 0, p95Ms = 0, p99Ms = 0] = mergedQuantiles(sketches, [0.5, 0.95, 0.99]);
   return { p50Ms, p95Ms, p99Ms };
+}
+
+function windowOf(latencies: WindowedSketch) {
+  const window = latencies.window();
+  return window && { window };
 }
 
 function isEventStream(reply: FastifyReply): boolean {
@@ -161,7 +167,7 @@ function timingOf({ routes }: Timings, method: string, url: string): RouteTiming
     requestsTotal: 0,
     errorsTotal: 0,
     streamsTotal: 0,
-    latencies: new SlidingSketch(),
+    latencies: new WindowedSketch(),
     classes: [],
   };
   routes.set(key, timing);

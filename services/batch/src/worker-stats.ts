@@ -1,5 +1,5 @@
 import type { WorkerStats } from '@tidemark/contracts';
-import { SlidingSketch } from '@tidemark/db';
+import { WindowedSketch } from '@tidemark/db';
 import type { Metrics, Observe } from '@tidemark/service';
 import type { BatchEvent } from './events.ts';
 import type { Admission } from './workers/admission.ts';
@@ -12,7 +12,7 @@ export interface WorkerCounts {
 
 export function createWorkerCounts(metrics: Metrics): WorkerCounts {
   const counts = { chunksDone: 0, chunksFailed: 0, chunksRetried: 0, itemsDone: 0, itemsFailed: 0 };
-  const itemMs = new SlidingSketch();
+  const itemMs = new WindowedSketch();
   const seconds = metrics.histogram('tidemark_batch_item_seconds', 'Time of an item, waiting for memory included');
   const failures = metrics.counter('tidemark_batch_item_failures_total', 'Items that failed, by error', ['code']);
 
@@ -41,19 +41,23 @@ export function createWorkerCounts(metrics: Metrics): WorkerCounts {
           break;
       }
     },
-    stats: (workers, threadCount, admission) => ({
-      threads: threadCount,
-      busy: workers.busy(),
-      admittedBytes: admission.admittedBytes(),
-      admissionLimitBytes: admission.limitBytes,
-      chunksDoneTotal: counts.chunksDone,
-      chunksFailedTotal: counts.chunksFailed,
-      chunksRetriedTotal: counts.chunksRetried,
-      itemsDoneTotal: counts.itemsDone,
-      itemsFailedTotal: counts.itemsFailed,
-      itemP50Ms: itemMs.quantile(0.5),
-      itemP99Ms: itemMs.quantile(0.99),
-      recycledTotal: workers.recycledTotal(),
-    }),
+    stats(workers, threadCount, admission) {
+      const itemWindow = itemMs.window();
+      return {
+        threads: threadCount,
+        busy: workers.busy(),
+        admittedBytes: admission.admittedBytes(),
+        admissionLimitBytes: admission.limitBytes,
+        chunksDoneTotal: counts.chunksDone,
+        chunksFailedTotal: counts.chunksFailed,
+        chunksRetriedTotal: counts.chunksRetried,
+        itemsDoneTotal: counts.itemsDone,
+        itemsFailedTotal: counts.itemsFailed,
+        itemP50Ms: itemMs.quantile(0.5),
+        itemP99Ms: itemMs.quantile(0.99),
+        recycledTotal: workers.recycledTotal(),
+        ...(itemWindow && { itemWindow }),
+      };
+    },
   };
 }

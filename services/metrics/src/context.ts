@@ -6,6 +6,7 @@ import type { Collectors } from './collectors/collectors.ts';
 import type { PostgresConnection } from './collectors/postgres-connection.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
+import type { LatencyHistory } from './history/latencies.ts';
 import type { InspectBus } from './instances/ask.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
@@ -17,6 +18,7 @@ export interface RouteContext {
   readonly config: Config;
   readonly monitor: Monitor;
   readonly history: History;
+  readonly latencies: LatencyHistory;
   readonly collectors: Pick<Collectors, 'values' | 'states'>;
   readonly postgres: Pick<PostgresConnection, 'admin' | 'replicas'>;
   readonly broadcaster: Broadcaster;

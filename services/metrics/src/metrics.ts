@@ -2,6 +2,7 @@ import type { Metrics } from '@tidemark/service';
 import type { Alerts } from './alerts/alerts.ts';
 import type { DeliveryState } from './alerts/delivery.ts';
 import type { History } from './history/history.ts';
+import type { LatencyHistory } from './history/latencies.ts';
 import type { Registry } from './instances/registry.ts';
 import type { Store } from './store/store.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
@@ -10,6 +11,7 @@ import type { Timeline } from './timeline/timeline.ts';
 export interface MetricsSources {
   registry: Registry;
   history: History;
+  latencies: Pick<LatencyHistory, 'bytes'>;
   broadcaster: Broadcaster;
   alerts: Pick<Alerts, 'parts' | 'health'>;
   timeline: Timeline;
@@ -18,7 +20,7 @@ export interface MetricsSources {
 
 export function registerMetrics(
   metrics: Metrics,
-  { registry, history, broadcaster, alerts, timeline, store }: MetricsSources,
+  { registry, history, latencies, broadcaster, alerts, timeline, store }: MetricsSources,
 ): void {
   const value = (name: string, help: string, read: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(read()));
@@ -29,6 +31,7 @@ export function registerMetrics(
     registry.refusedTotal,
   );
   value('tidemark_metrics_history_bytes', 'Memory used by the history', history.bytes);
+  value('tidemark_metrics_latencies_bytes', 'Memory used by the sketches of latencies', () => latencies.bytes);
   value('tidemark_metrics_samples_refused_total', 'Samples refused because the history was full', history.refusedTotal);
   value('tidemark_metrics_stream_clients', 'Clients of the event stream', () => broadcaster.stats().clients);
   value(

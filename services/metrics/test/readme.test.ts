@@ -87,6 +87,7 @@ t.test('REFERENCE.md lists every metric with its help text', async (t) => {
   registerMetrics(metrics, {
     registry: createRegistry({ limit: 1, lostAfterMs: 1, dropAfterMs: 1 }),
     history: createHistory({ ticks: 1, maxBytes: 8 }),
+    latencies: { bytes: 0 },
     broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe: () => {} }),
     alerts: { health: () => ({ receivers: [], heartbeat: null }) } as unknown as Alerts,
     timeline: new Timeline(),

@@ -33,5 +33,5 @@ export const batchScenarios: readonly Trial[] = [
 export async function runBatch(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = batchScenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
-  return runLab(names, quick, undefined, batchScenarios);
+  return runLab(names, { quick }, batchScenarios);
 }

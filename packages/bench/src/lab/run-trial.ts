@@ -3,7 +3,7 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import { explain } from '@tidemark/service';
 import { useTestStack } from '@tidemark/testing';
 import { withDeadline } from '../measuring/waiting.ts';
-import type { Finding, Trial, TrialContext } from './trial.ts';
+import type { Finding, Trial, TrialContext, TrialOptions } from './trial.ts';
 
 /** The longest trial takes a third of this. */
 const LIMIT_MS = 900_000;
@@ -23,15 +23,15 @@ export interface TrialResult {
 /** An error of the trial, or of its cleanup, becomes a finding. */
 export async function runTrial(
   trial: Trial,
-  quick: boolean,
+  options: TrialOptions,
   print: (line: string) => void,
-  seed?: number,
 ): Promise<TrialResult> {
   const startedAt = performance.now();
+  const { quick, seed } = options;
   // A run with a seed looks for a fault, and may take longer.
   const limitMs = quick && seed === undefined ? QUICK_LIMIT_MS : (trial.limitMs ?? LIMIT_MS);
   const undos: (() => Promise<void>)[] = [];
-  const context = contextOf(quick, seed, undos, (line) => print(`${trial.name}: ${line}`));
+  const context = contextOf(options, undos, (line) => print(`${trial.name}: ${line}`));
   const findings: Finding[] = [];
   try {
     findings.push(...(await withDeadline(limitMs, 'the trial', trial.run(context))));
@@ -52,8 +52,7 @@ export async function runTrial(
 }
 
 function contextOf(
-  quick: boolean,
-  seed: number | undefined,
+  { quick, seed, only }: TrialOptions,
   undos: (() => Promise<void>)[],
   log: (line: string) => void,
 ): TrialContext {
@@ -65,6 +64,7 @@ function contextOf(
     quick,
     mode: quick ? 'quick' : 'full',
     seed,
+    only,
     log,
     cleanup: (undo) => void undos.push(undo),
     stopAtEnd,

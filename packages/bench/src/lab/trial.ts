@@ -13,11 +13,19 @@ export interface Trial {
 
 export type Mode = 'quick' | 'full';
 
+export interface TrialOptions {
+  readonly quick: boolean;
+  readonly seed?: number | undefined;
+  readonly only?: string | undefined;
+}
+
 export interface TrialContext {
   /** A quick run takes a few seconds, beside other tests; only a full run measures speed. */
   readonly quick: boolean;
   readonly mode: Mode;
   readonly seed: number | undefined;
+  /** Of a trial with several parts, only those whose name contains it run. */
+  readonly only: string | undefined;
   log(line: string): void;
   /** Undo functions run at the end in reverse order, whatever happens; an error is a finding. */
   cleanup(undo: () => Promise<void>): void;

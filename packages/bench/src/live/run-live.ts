@@ -16,7 +16,7 @@ export async function runLive(names: readonly string[], quick: boolean): Promise
   const fixture = await openLiveFixture();
   try {
     const trials = liveScenarios.map((one): Trial => ({ ...one, run: (context) => one.run(fixture, context) }));
-    return await runLab(names, quick, undefined, trials);
+    return await runLab(names, { quick }, trials);
   } finally {
     await fixture.stop();
   }

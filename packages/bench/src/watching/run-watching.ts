@@ -10,5 +10,5 @@ export const watchingScenarios: readonly Trial[] = [idle];
 export async function runWatching(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = watchingScenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
-  return runLab(names, quick, undefined, watchingScenarios);
+  return runLab(names, { quick }, watchingScenarios);
 }

@@ -1,5 +1,5 @@
 import type { PoolStats } from '@tidemark/contracts';
-import { SlidingSketch } from '../statements/sketch.ts';
+import { WindowedSketch } from '../statements/sketch.ts';
 
 /** One sample of the busy time a sweep: enough for a second. */
 const SAMPLES = 5;
@@ -18,7 +18,7 @@ export class PoolMeter {
   leaksTotal = 0;
   replacedTotal = 0;
   evictedTotal = 0;
-  readonly waits = new SlidingSketch();
+  readonly waits = new WindowedSketch();
   #busy = 0;
   #busyArea = 0;
   #changedAt = performance.now();
@@ -45,6 +45,7 @@ export class PoolMeter {
   }
 
   stats(max: number): MeterStats {
+    const waitWindow = this.waits.window();
     return {
       utilisation: Math.min(1, this.meanBusy() / max),
       acquiredTotal: this.acquiredTotal,
@@ -57,6 +58,7 @@ export class PoolMeter {
       evictedTotal: this.evictedTotal,
       waitP50Ms: this.waits.quantile(0.5),
       waitP99Ms: this.waits.quantile(0.99),
+      ...(waitWindow && { waitWindow }),
     };
   }
 

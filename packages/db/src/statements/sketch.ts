@@ -1,8 +1,12 @@
 /** Two DDSketches (Masson, Rim, Lee, VLDB 2019) with 2 % relative error; the older is dropped every 30 seconds. */
 import { DDSketch } from '@datadog/sketches-js';
+import { LATENCY_ACCURACY, LATENCY_WINDOW_MS, type LatencyBins, type LatencyWindow } from '@tidemark/contracts';
 
 const HALF_WINDOW_MS = 30_000;
-const RELATIVE_ACCURACY = 0.02;
+/** The bounds of what is recorded keep the keys of the bins in a known range. */
+const MIN_MS = 0.001;
+const MAX_MS = 1e7;
+const bounded = (ms: number) => Math.min(MAX_MS, Math.max(MIN_MS, ms));
 
 export class SlidingSketch {
   #current = newSketch();
@@ -15,7 +19,7 @@ export class SlidingSketch {
 
   record(value: number, now: number = performance.now()): void {
     this.#turn(now);
-    this.#current.accept(value);
+    this.#current.accept(bounded(value));
   }
 
   get count(): number {
@@ -41,6 +45,12 @@ export class SlidingSketch {
     return this.count === 0;
   }
 
+  bins(now: number = performance.now()): LatencyBins {
+    const merged = newSketch();
+    this.mergeInto(merged, now);
+    return binsOf(merged);
+  }
+
   clear(): void {
     this.#current = newSketch();
     this.#previous = newSketch();
@@ -53,6 +63,55 @@ export class SlidingSketch {
     this.#current = newSketch();
     this.#turnsAt = now + HALF_WINDOW_MS;
   }
+}
+
+/** A reader that misses a message still gets the window. */
+const TOLD_MS = 2_500;
+/** Also keeps the latencies of the last 10 s that have ended, by the wall clock, for telemetry. */
+export class WindowedSketch extends SlidingSketch {
+  #open: DDSketch | undefined;
+  #number = 0;
+  #ended: LatencyWindow | undefined;
+
+  override record(value: number, now: number = performance.now()): void {
+    super.record(value, now);
+    this.#turnWindow(now);
+    this.#open ??= newSketch();
+    this.#open.accept(bounded(value));
+  }
+
+  /** Returns the window that has just ended; undefined later, and where nothing was recorded in it. */
+  window(now: number = performance.now()): LatencyWindow | undefined {
+    this.#turnWindow(now);
+    return this.#ended && performance.timeOrigin + now - this.#ended.to < TOLD_MS ? this.#ended : undefined;
+  }
+
+  #turnWindow(now: number): void {
+    const number = Math.floor((performance.timeOrigin + now) / LATENCY_WINDOW_MS);
+    if (number === this.#number) return;
+    this.#ended = this.#open && { to: (this.#number + 1) * LATENCY_WINDOW_MS, bins: binsOf(this.#open) };
+    this.#open = undefined;
+    this.#number = number;
+  }
+}
+
+function binsOf({ store: { bins, offset } }: DDSketch): LatencyBins {
+  const pairs: number[] = [];
+  bins.forEach((count, index) => {
+    if (count > 0) pairs.push(index + offset, count);
+  });
+  return pairs;
+}
+
+/** Returns the percentiles of all latencies in those bins; undefined where there are none. */
+export function quantilesOfBins(all: Iterable<ArrayLike<number>>, quantiles: readonly number[]): number[] | undefined {
+  const merged = newSketch();
+  for (const bins of all) {
+    for (let at = 0; at + 1 < bins.length; at += 2) {
+      merged.accept(merged.mapping.value(bins[at] as number), bins[at + 1] as number);
+    }
+  }
+  return merged.count === 0 ? undefined : quantiles.map((q) => merged.getValueAtQuantile(q));
 }
 
 export function mergedQuantiles(
@@ -68,4 +127,4 @@ export function mergedQuantiles(
   return quantiles.map((q) => Math.max(0, merged.getValueAtQuantile(q)));
 }
 
-const newSketch = () => new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+const newSketch = () => new DDSketch({ relativeAccuracy: LATENCY_ACCURACY });

@@ -9,6 +9,8 @@ export interface Replication {
   slots: SlotState[];
   /** Names of replicas whose replay is paused. */
   paused: string[];
+  /** Replicas that answer and have received nothing for some time in which the primary wrote. */
+  cutOff: { name: string; forMs: number; streams: boolean }[];
 }
 
 export type SlotState = PerformanceHealth['postgres']['slots'][number] & {
@@ -22,19 +24,23 @@ const MAX_ROWS = 64;
 
 /** pg_stat_replication also lists logical walsenders, such as that of the relay, which are not standbys. */
 const REPLICAS = `
-select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r.pid) as name, r.state,
-  r.replay_lsn::text as replay_lsn,
-  (r.replay_lsn - '0/0'::pg_lsn)::float8 as replay_position,
-  (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as primary_position,
-  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))::float8 as lag_bytes,
-  (extract(epoch from r.replay_lag) * 1000)::float8 as reported_ms
-from pg_stat_replication r
-where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
-order by 1 limit ${MAX_ROWS}`;
+select r.*, (w.lsn - '0/0'::pg_lsn)::float8 as primary_position,
+  greatest(0, pg_wal_lsn_diff(w.lsn, r.replay_lsn::pg_lsn))::float8 as lag_bytes
+from (select case when pg_is_in_recovery() then null else pg_current_wal_lsn() end as lsn) w
+left join (
+  select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r.pid) as name, r.state,
+    r.replay_lsn::text as replay_lsn,
+    (r.replay_lsn - '0/0'::pg_lsn)::float8 as replay_position,
+    (extract(epoch from r.replay_lag) * 1000)::float8 as reported_ms
+  from pg_stat_replication r
+  where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')) r on true
+order by r.name limit ${MAX_ROWS}`;
 
-const PAUSED = `
-select pg_is_in_recovery() and pg_is_wal_replay_paused() as paused, 
-  coalesce((select nullif(slot_name, '') from pg_stat_wal_receiver), nullif(current_setting('cluster_name'), '')) as name`;
+const STANDBY = `
+select pg_is_in_recovery() and pg_is_wal_replay_paused() as paused,
+  exists (select from pg_stat_wal_receiver) as streams,
+  (pg_last_wal_receive_lsn() - '0/0'::pg_lsn)::float8 as received,
+  coalesce(nullif(current_setting('primary_slot_name'), ''), nullif(current_setting('cluster_name'), '')) as name`;
 const REPLICA_WAIT_MS = 500;
 
 const SLOTS = `
@@ -45,35 +51,50 @@ from pg_replication_slots
 where database is null or database = current_database()
 order by 1 limit ${MAX_ROWS}`;
 
-/** A replica that does not answer is not known to be paused: the primary tells whether it is connected. */
-async function pausedReplicas(replicas: readonly Pool[], options: Parameters<Pool['query']>[2]): Promise<string[]> {
-  const answers = await Promise.allSettled(
-    replicas.map((replica) =>
-      replica.query<{ paused: boolean; name: string }>(PAUSED, [], {
-        ...options,
-        acquireTimeoutMs: REPLICA_WAIT_MS,
-        timeoutMs: REPLICA_WAIT_MS,
-      }),
-    ),
-  );
-  return answers.flatMap((answer, index) =>
-    answer.status === 'fulfilled' && answer.value[0]?.paused ? [answer.value[0].name || `replica${index + 1}`] : [],
-  );
+interface Standby extends Record<string, unknown> {
+  paused: boolean;
+  /** Whether a process receives WAL. The primary goes on counting one as connected for up to a minute (wal_sender_timeout). */
+  streams: boolean;
+  received: number | null;
+  name: string;
+}
+
+/** A replica that does not answer is left out: the primary tells whether it is connected. */
+async function askStandbys(replicas: readonly Pool[], options: Parameters<Pool['query']>[2]): Promise<Standby[]> {
+  const ask = { ...options, acquireTimeoutMs: REPLICA_WAIT_MS, timeoutMs: REPLICA_WAIT_MS };
+  const answers = await Promise.allSettled(replicas.map((replica) => replica.query<Standby>(STANDBY, [], ask)));
+  return answers.flatMap((answer, index) => {
+    const standby = answer.status === 'fulfilled' ? answer.value[0] : undefined;
+    return standby ? [{ ...standby, name: standby.name || `replica${index + 1}` }] : [];
+  });
 }
 
 export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
   const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
   const estimator = createLagEstimator();
+  const received = new Map<string, { position: number; since: number }>();
+
+  /** Returns for how long a replica has received nothing although the primary wrote: 0 while it receives, or nothing is written. */
+  function cutOffMs({ name, received: position }: Standby, now: number): number {
+    if (position === null) return 0;
+    const last = received.get(name);
+    const since = last?.position === position ? last.since : now;
+    received.set(name, { position, since });
+    return Math.min(now - since, estimator.lagMs(position, null, now));
+  }
+
   return {
     name: 'postgres replication',
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
     async collect() {
       const pool = postgres.admin();
-      const standbys = await pool.query(REPLICAS, [], options);
+      const rows = await pool.query(REPLICAS, [], options);
       const now = Date.now();
-      const primary = standbys[0]?.primary_position as number | undefined;
-      if (primary !== undefined) estimator.record(primary, now);
+      const primary = rows[0]?.primary_position as number | null | undefined;
+      if (typeof primary === 'number') estimator.record(primary, now);
+      const standbys = rows.filter(({ name }) => name !== null);
+      const replicas = await askStandbys(postgres.replicas, options);
       const slots = await pool.query<SlotState>(SLOTS, [], options);
       return {
         replicas: standbys.map((row) => ({
@@ -84,7 +105,10 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
           lagMs: row.replay_position === null ? null : estimator.lagMs(row.replay_position, row.reported_ms, now),
         })),
         slots: [...slots],
-        paused: await pausedReplicas(postgres.replicas, options),
+        paused: replicas.filter(({ paused }) => paused).map(({ name }) => name),
+        cutOff: replicas
+          .map((one) => ({ name: one.name, forMs: cutOffMs(one, now), streams: one.streams }))
+          .filter(({ forMs }) => forMs > 0),
       };
     },
   };

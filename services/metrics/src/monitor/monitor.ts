@@ -10,6 +10,7 @@ import type { Context } from '../health/problems.ts';
 import type { Limits, SystemState } from '../health/system-state.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from '../health/thresholds.ts';
 import type { History } from '../history/history.ts';
+import type { LatencyHistory } from '../history/latencies.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
 import { instanceEvents, type ServiceState } from '../timeline/instance-events.ts';
@@ -22,6 +23,7 @@ import { TrafficHistory } from '../traffic/traffic-history.ts';
 export interface MonitorOptions {
   registry: Registry;
   history: History;
+  latencies?: LatencyHistory;
   collectors: { values(): Collected; states(): CollectorState[] };
   limits: Limits;
   deliveries?: () => DeliveryHealth;
@@ -42,6 +44,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
   const {
     registry,
     history,
+    latencies,
     collectors,
     limits,
     thresholds = DEFAULT_THRESHOLDS,
@@ -75,6 +78,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     for (const { key } of registry.sweep(now)) {
       traffic.forget(key);
       statements.forget(key);
+      latencies?.forget(key);
       observe({ type: 'metrics.instance_dropped', source: key });
     }
     lostKeys = new Set(registry.lost(now).map(({ key }) => key));
@@ -93,6 +97,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       if (registry.get(source)?.telemetry !== telemetry) return;
       traffic.record(source, telemetry, now);
       statements.record(source, telemetry, now);
+      latencies?.record(source, telemetry, now);
       if (!timeline) return;
       const service = services.get(telemetry.service) ?? {};
       services.set(telemetry.service, service);

@@ -14,6 +14,7 @@ import { startStatementDays } from '../digest/statement-days.ts';
 import type { ServiceEvent } from '../events.ts';
 import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
+import { LatencyHistory } from '../history/latencies.ts';
 import { createRegistry, type Registry } from '../instances/registry.ts';
 import { Store } from '../store/store.ts';
 import type { Broadcaster } from '../stream/broadcaster.ts';
@@ -35,6 +36,7 @@ export interface RunningMonitor {
   monitor: Monitor;
   registry: Registry;
   history: History;
+  latencies: LatencyHistory;
   collectors: Collectors;
   pace: Pace;
   alerts: Alerts;
@@ -55,6 +57,7 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
     dropAfterMs: config.METRICS_DROP_AFTER_MS,
   });
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
+  const latencies = new LatencyHistory();
   const pace = new Pace();
   const collectors = startCollectors({
     postgres,
@@ -78,6 +81,7 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
   const monitor = createMonitor({
     registry,
     history,
+    latencies,
     collectors,
     limits,
     thresholds,
@@ -134,6 +138,7 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
     monitor,
     registry,
     history,
+    latencies,
     collectors,
     pace,
     alerts,

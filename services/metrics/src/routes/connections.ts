@@ -10,7 +10,7 @@ import { operatorToken } from '../plugins/operators-only.ts';
 import { ListQuery } from './list-query.ts';
 
 export const connectionsRoute = fp(
-  async (app: BaseApp, { monitor, bus }: RouteContext) => {
+  async (app: BaseApp, { monitor, latencies, bus }: RouteContext) => {
     async function heldBy(token: string, limit: number) {
       const names = inspectedInstances(monitor.health());
       const { answers, silent } = await askInstances<HeldAnswer>(
@@ -28,7 +28,7 @@ export const connectionsRoute = fp(
       reply.header('cache-control', 'no-store');
       const { at, instances } = monitor.health();
       const holders = await heldBy(operatorToken(request), request.query.limit);
-      return { at, pools: poolsByName(instances), ...holders };
+      return { at, pools: poolsByName(instances, latencies, at), ...holders };
     });
 
     app.get('/database/connection-leaks', { schema: { querystring: ListQuery } }, async (request, reply) => {

@@ -1,8 +1,10 @@
+import { LATENCY_WINDOW_MS } from '@tidemark/contracts';
 import { type BaseApp, commaSeparated } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import type { RouteContext } from '../context.ts';
 import { errors } from '../errors.ts';
+import { isLatency, joinedSeries, steppedLatencies } from '../history/latency-series.ts';
 import { readTimeseries } from '../history/read-timeseries.ts';
 
 /** Each has three numbers, so all take about 1.5 MB of JSON. */
@@ -20,13 +22,39 @@ const Query = Type.Object({
 });
 
 export const timeseriesRoute = fp(
-  async (app: BaseApp, { history, postgres }: RouteContext) => {
+  async (app: BaseApp, { history, latencies, postgres }: RouteContext) => {
     app.get('/timeseries', { schema: { querystring: Query } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const now = Date.now();
       const { metric, from = now - HOUR_MS, step } = request.query;
-      const asked = { patterns: commaSeparated(metric), from, step, now, maxPoints: MAX_POINTS };
-      const answer = await readTimeseries(history, () => postgres.admin(), asked);
+      const patterns = commaSeparated(metric);
+      const sketched = patterns.filter(isLatency);
+      const windowS = LATENCY_WINDOW_MS / 1_000;
+      const asked = {
+        patterns: patterns.filter((pattern) => !isLatency(pattern)),
+        from,
+        step: sketched.length === 0 ? step : Math.ceil(step / windowS) * windowS,
+        now,
+        maxPoints: MAX_POINTS,
+      };
+      const figures =
+        asked.patterns.length === 0
+          ? { step: asked.step, at: [], series: {}, missing: [] }
+          : await readTimeseries(history, () => postgres.admin(), asked);
+      const answer =
+        sketched.length === 0
+          ? figures
+          : {
+              step: figures.step,
+              ...joinedSeries(
+                figures,
+                steppedLatencies(latencies, sketched, {
+                  from: Math.max(from, now - HOUR_MS),
+                  now,
+                  stepMs: figures.step * 1_000,
+                }),
+              ),
+            };
       const count = answer.at.length * Object.keys(answer.series).length;
       if (count > MAX_POINTS) throw errors.POINTS_TOO_MANY({ count, limit: MAX_POINTS });
       return answer;

@@ -3,6 +3,7 @@
  * is one of the routes.
  */
 import type { Telemetry, TrafficRow } from '@tidemark/contracts';
+import { quantilesOfBins } from '@tidemark/db';
 
 export interface RouteTraffic extends TrafficRow {
   /** The median of the p99s of its last hour; null before there are five minutes of it. */
@@ -66,10 +67,11 @@ export class TrafficHistory {
       for (const row of rows) {
         for (const [state, count] of Object.entries(row.sqlStates)) sqlStates[state] = (sqlStates[state] ?? 0) + count;
       }
+      const { bins: _, ...shared } = first[1].row;
       all.push({
-        ...first[1].row,
+        ...shared,
         requests: sum(({ requests }) => requests),
-        p99Ms: Math.max(...rows.map(({ p99Ms }) => p99Ms)),
+        p99Ms: p99Of(rows),
         serverErrors: sum(({ serverErrors }) => serverErrors),
         refused: sum(({ refused }) => refused),
         sqlStates,
@@ -107,6 +109,13 @@ export class TrafficHistory {
     this.#routes.set(key, route);
     return route;
   }
+}
+
+/** That of all requests, where every instance sent its sketch; an earlier version sends its percentile only. */
+function p99Of(rows: readonly TrafficRow[]): number {
+  const bins = rows.flatMap(({ bins }) => (bins ? [bins] : []));
+  const merged = bins.length === rows.length ? quantilesOfBins(bins, [0.99]) : undefined;
+  return merged?.[0] ?? Math.max(...rows.map(({ p99Ms }) => p99Ms));
 }
 
 function medianOf(hour: Float32Array): number | null {

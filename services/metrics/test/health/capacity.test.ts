@@ -18,7 +18,7 @@ t.test('lists what is limited, the fullest first, with the load that it would be
   ];
   const collected = {
     activity: { connections: { total: 60, active: 1, idleInTransaction: 0, waitingForLock: 0, max: 100 } },
-    replication: { replicas: [], paused: [], slots },
+    replication: { replicas: [], paused: [], cutOff: [], slots },
   } as unknown as Collected;
   t.match(capacityOf(live, collected), [
     { name: 'pool write of gateway/gateway-1', used: 10, limit: 10, utilization: 1, headroom: 1 },

@@ -50,6 +50,7 @@ const replication = (lagMs: number, walStatus = 'reserved', retainedBytes = 0) =
   replicas: [{ name: 'r1', state: 'streaming', replayLsn: '0/0', lagBytes: 10, lagMs }],
   slots: [{ name: 's1', kind: 'physical', active: true, retainedBytes, walStatus, safeBytes: null }],
   paused: [],
+  cutOff: [],
 });
 const slot = (changes: object) => ({
   ...replication(0),

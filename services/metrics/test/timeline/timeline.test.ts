@@ -60,6 +60,7 @@ t.test('follows the relay, its epoch, the replicas and definitions, each with it
     replicas: names.map((name) => ({ name, state: 'streaming', replayLsn: '0/8', lagBytes: 0, lagMs: 0 })),
     slots: [],
     paused: [],
+    cutOff: [],
   });
   const events = new SystemEvents();
   t.same(

@@ -1,13 +1,16 @@
 /** Faults under load: each gives one root finding that names the culprit in time, and its SQL ends the fault. Normal load gives none. */
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import type { Stack } from '@tidemark/local-stack';
 import { repeat } from '../../measuring/loops.ts';
 import { pause } from '../../measuring/waiting.ts';
 import type { ServerProcess } from '../../processes/server.ts';
 import { signToken, startService } from '../../processes/services.ts';
-import { FAULTS, type Fault, type Scene, SETUP } from '../findings/faults.ts';
+import { type Fault, type Scene, SETUP } from '../findings/fault.ts';
+import { FAULTS } from '../findings/faults.ts';
 import { type Watch, watchFindings } from '../findings/watch.ts';
 import { startFourServices } from '../setup/four-services.ts';
+import { startTcpLink, type TcpLink } from '../setup/tcp-link.ts';
 import { atMost, equal, type Finding, none, type Trial, type TrialContext } from '../trial.ts';
 
 const NORMAL_MS = { quick: 5_000, full: 1_800_000 };
@@ -16,8 +19,12 @@ const QUICK = '40 callers of pg_sleep(3)';
 const CLIENTS = 4;
 const CLIENT_PAUSE_MS = 20;
 const START_MS = 60_000;
+/** The slowest finding is that of a full queue. */
+const FOUND_MS = 120_000;
 /** Longer than the windows that findings of routes look at. */
 const END_MS = 60_000;
+const LEAK = new URL('../setup/leak-on-signal.js', import.meta.url).href;
+const SLOW_KIND = fileURLToPath(new URL('../findings/slow-kind.js', import.meta.url));
 
 export const findings: Trial = {
   name: 'findings',
@@ -29,10 +36,11 @@ export const findings: Trial = {
     startLoad(context, scene);
     const watch = await watchFindings(metricsUrl);
     await watch.untilWell(START_MS);
-    const unexpected = await watch.during(NORMAL_MS[context.mode]);
+    const { only } = context;
+    const unexpected = await watch.during(NORMAL_MS[only === undefined ? context.mode : 'quick']);
     const results = [none('findings under normal load', unexpected.length, unexpected[0]?.message)];
     for (const fault of FAULTS) {
-      if (context.quick && fault.name !== QUICK) continue;
+      if (only === undefined ? context.quick && fault.name !== QUICK : !fault.name.includes(only)) continue;
       results.push(...(await tryFault(context, fault, scene, watch)));
     }
     return results;
@@ -42,7 +50,7 @@ export const findings: Trial = {
 async function tryFault(context: TrialContext, fault: Fault, scene: Scene, watch: Watch): Promise<Finding[]> {
   const { name, rule, culprit, withinMs, bySql } = fault;
   const end = await fault.inject(scene);
-  const { roots, afterMs } = await watch.until(rule, START_MS);
+  const { roots, afterMs } = await watch.until(rule, FOUND_MS);
   const [root] = roots;
   context.log(`${name}: ${roots.map((one) => `${one.rule}: ${one.message}`).join(' | ')}`);
   const results = [
@@ -82,13 +90,16 @@ async function startScene(context: TrialContext, stack: Stack): Promise<{ scene:
     METRICS_DROP_AFTER_MS: '8000',
     // Reads go to the database, which the faults concern.
     CACHE_BYTES: '0',
+    BATCH_KINDS: SLOW_KIND,
   };
-  const services = await startFourServices(context, servers, { env });
+  const link = await linkReplica(context, stack);
+  const services = await startFourServices(context, servers, { env, execArgv: ['--expose-gc', '--import', LEAK] });
   let realtime: ServerProcess = services.realtime;
   const scene: Scene = {
     stack,
     natsPrefix,
-    gatewayUrl: services.gateway.url,
+    gateway: services.gateway,
+    link,
     token: await signToken({ sub: 'ann' }),
     realtime: () => realtime,
     async startRealtime() {
@@ -99,15 +110,26 @@ async function startScene(context: TrialContext, stack: Stack): Promise<{ scene:
   return { scene, metricsUrl: services.metrics.url };
 }
 
+/** The replica streams through a link that faults can cut. */
+async function linkReplica(context: TrialContext, { primary, replicas: [replica] }: Stack): Promise<TcpLink> {
+  const link = context.stopAtEnd(await startTcpLink(primary.port));
+  const rows = await replica?.query<{ conninfo: string }>("select current_setting('primary_conninfo') as conninfo");
+  const conninfo = rows?.[0]?.conninfo.replace(/port=\d+/, `port=${link.port}`);
+  await replica?.query(`alter system set primary_conninfo = '${conninfo?.replaceAll("'", "''")}'`);
+  await replica?.query('select pg_reload_conf()');
+  await replica?.caughtUp();
+  return link;
+}
+
 /** Reads by index and inserts, at a rate that a busy machine bears. */
-function startLoad(context: TrialContext, { gatewayUrl, token }: Scene): void {
+function startLoad(context: TrialContext, { gateway, token }: Scene): void {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   for (let client = 0; client < CLIENTS; client++) {
     let n = client;
     const loop = repeat(async () => {
       n += CLIENTS;
       const isWrite = n % 3 === 0;
-      const url = `${gatewayUrl}/rest/v1/orders${isWrite ? '' : `?customer=eq.${n % 5000}&limit=20`}`;
+      const url = `${gateway.url}/rest/v1/orders${isWrite ? '' : `?customer=eq.${n % 5000}&limit=20`}`;
       const body = isWrite ? { method: 'POST', body: JSON.stringify({ customer: n % 5000, note: 'x' }) } : {};
       const answer = await fetch(url, { headers, ...body }).catch(() => undefined);
       await answer?.arrayBuffer().catch(() => undefined);

@@ -13,7 +13,7 @@ const CLASSES: ReadonlySet<string> = new Set(['22', '42', '53', '57', 'XX']);
 const INSUFFICIENT_PRIVILEGE = '42501';
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
-interface Counted extends Omit<TrafficRow, 'p99Ms'> {
+interface Counted extends Omit<TrafficRow, 'p99Ms' | 'bins'> {
   latencies: SlidingSketch;
 }
 
@@ -85,5 +85,5 @@ function rowsOf(counted: readonly Counted[]): TrafficRow[] {
   return [...counted]
     .sort((a, b) => failures(b) - failures(a) || b.requests - a.requests)
     .slice(0, MAX_ROWS)
-    .map(({ latencies, ...row }) => ({ ...row, p99Ms: latencies.quantile(0.99) }));
+    .map(({ latencies, ...row }) => ({ ...row, p99Ms: latencies.quantile(0.99), bins: latencies.bins() }));
 }

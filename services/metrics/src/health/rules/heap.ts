@@ -5,8 +5,9 @@ import { bytes, displayName, type SystemState, seconds } from '../system-state.t
 
 const WINDOW_S = 60;
 const PART_S = 10;
-/** A heap below this share of its limit grows while caches fill. */
+/** A heap below this share of its limit, and below this size, grows while caches fill. */
 const MIN_LEAK_SHARE = 0.1;
+const MIN_LEAK_BYTES = 192 * 1024 ** 2;
 
 export function* heapRules({ live, history, thresholds, now }: SystemState): Generator<Finding> {
   if (history === undefined) return;
@@ -22,7 +23,7 @@ export function* heapRules({ live, history, thresholds, now }: SystemState): Gen
       if (
         slope !== undefined &&
         slope >= thresholds.heapLeakBytesPerS &&
-        (floors.at(-1) ?? 0) > limit * MIN_LEAK_SHARE
+        (floors.at(-1) ?? 0) > Math.min(limit * MIN_LEAK_SHARE, MIN_LEAK_BYTES)
       ) {
         yield leak(instance, slope, thresholds.heapLeakBytesPerS, (limit - (floors.at(-1) as number)) / slope);
       }

@@ -1,6 +1,7 @@
 /** Jobs that wait too long, miss their deadline, or have items that failed for good. */
+import { literal } from '@tidemark/db';
 import type { JobProblem } from '../../collectors/job-problems.ts';
-import type { Finding } from '../finding.ts';
+import type { Finding, Remedy } from '../finding.ts';
 import { displayName, type SystemState, seconds } from '../system-state.ts';
 
 const WAITING_HOLD_MS = 60_000;
@@ -68,8 +69,15 @@ function* waiting(problems: readonly JobProblem[], { live, thresholds }: SystemS
       message: `${count} chunks of ${priority} priority wait, the oldest for ${seconds(waited * 1_000)} (job ${job}, ${kind}${ofTenant(tenant)}); all ${threads} workers are busy${busiest ? `, ${busiest.count} of them with ${busiest.kind}${ofTenant(busiest.tenant)} (job ${busiest.job})` : ''}`,
       hint: 'Start another batch instance, or give the job that fills the workers a lower priority.',
       holdMs: WAITING_HOLD_MS,
+      remedies: busiest ? [pauseJobs(busiest)] : [],
     };
   }
 }
+
+const pauseJobs = ({ kind, tenant }: JobProblem): Remedy => ({
+  sql: `select tidemark.pause_job(id) from tidemark.jobs where kind = ${literal(kind)} and tenant = ${literal(tenant)} and state in ('queued', 'planning', 'running')`,
+  effect: `What runs of ${kind}${ofTenant(tenant)} ends, nothing more of it starts, and the workers take other jobs.`,
+  risk: 'Those jobs stand still until somebody calls tidemark.resume_job(id).',
+});
 
 const ofTenant = (tenant: string) => (tenant === '' ? '' : ` of ${tenant}`);

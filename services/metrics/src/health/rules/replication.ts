@@ -3,6 +3,9 @@ import type { SlotState } from '../../collectors/postgres-replication.ts';
 import { type Finding, HOLD_MS, type Remedy } from '../finding.ts';
 import { bytes, displayName, type SystemState, seconds } from '../system-state.ts';
 
+/** A busy network delays WAL by less. */
+const CUT_OFF_MS = 4_000;
+
 export function* replicationRules(state: SystemState): Generator<Finding> {
   const { live, collected, limits, thresholds } = state;
   const { replication, activity } = collected;
@@ -124,8 +127,8 @@ function* connectionRules({ collected: { replication } }: SystemState): Generato
       ],
     };
   }
-  for (const slot of replication?.slots ?? []) {
-    if (slot.kind !== 'physical' || slot.active) continue;
+  const disconnected = (replication?.slots ?? []).filter(({ kind, active }) => kind === 'physical' && !active);
+  for (const slot of disconnected) {
     yield {
       rule: 'replica.disconnected',
       key: `replica disconnected ${slot.name}`,
@@ -135,6 +138,22 @@ function* connectionRules({ collected: { replication } }: SystemState): Generato
       hint: 'Is the replica running, and can it reach the primary? Its log says why it does not stream. If it is gone for good, drop the slot.',
       holdMs: HOLD_MS,
       remedies: [dropSlot(slot.name)],
+    };
+  }
+  for (const { name, forMs, streams } of replication?.cutOff ?? []) {
+    if (forMs < CUT_OFF_MS || disconnected.some((slot) => slot.name === name)) continue;
+    yield {
+      rule: 'replica.disconnected',
+      key: `replica disconnected ${name}`,
+      subject: name,
+      severity: 'degraded',
+      measured: forMs,
+      limit: CUT_OFF_MS,
+      unit: 'ms',
+      message: `the replica ${name} receives nothing from the primary: its last WAL came ${seconds(forMs)} ago, and the primary has written more since`,
+      hint: streams
+        ? 'The network between them loses packets, or one of them hangs. They notice it after wal_sender_timeout and wal_receiver_timeout.'
+        : 'It is running and has no connection to the primary. Its log says why.',
     };
   }
 }
