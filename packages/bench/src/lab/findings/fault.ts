@@ -1,4 +1,4 @@
-/** What a fault is, and the system that it is injected into. */
+/** The kinds of faults, and the system that they are injected into. */
 import type { Stack } from '@tidemark/local-stack';
 import type { ServerProcess } from '../../processes/server.ts';
 import type { TcpLink } from '../setup/tcp-link.ts';
