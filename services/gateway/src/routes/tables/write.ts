@@ -10,7 +10,6 @@ import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
 import { sendStoredReply } from '../../reply/stored-reply.ts';
 import { askedBy } from '../../request/asked.ts';
 import { clientOf } from '../../request/client.ts';
-import { identityOf } from '../../request/identity-of.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { ROWS_MEDIA } from '../../request/media.ts';
 import {
@@ -132,7 +131,6 @@ function writeWith(
     row: rowOf(write.payload as Payload),
     grouped: shape,
     client: clientOf(request),
-    owner: () => identityOf(request),
     identity,
     alone: () => write.statement(),
     done: (row, tidemark) => {

@@ -6,6 +6,7 @@ import { errors } from '../../errors.ts';
 import { PLAIN_ROW } from '../../plan/table-write.ts';
 import { isRetyped } from '../../reply/postgres-errors.ts';
 import { isLockTimeout, isRowError } from '../row-error.ts';
+import { GroupClient } from './group-client.ts';
 import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
 
 export interface Insert {
@@ -14,7 +15,6 @@ export interface Insert {
   readonly table: number;
   /** JSON text of the one row, without an array around it. */
   readonly row: string;
-  owner(): string;
   /** Alone, the insert is cancelled when its client goes. In a group it is not, since the other members wait for it. */
   readonly client: Client;
   /** A group runs with the identity and settings of its first member. */
@@ -77,11 +77,11 @@ export class InsertGroups {
    * DB_CONNECTION_LOST the outcome is unknown.
    */
   submit(insert: Insert): void {
-    const decision = this.#groups.add(insert.queue, insert, insert.row.length, () => insert.owner());
+    const decision = this.#groups.add(insert.queue, insert, insert.row.length, () => ownerOf(insert));
     if (decision === 'run') void this.#run(insert.queue, insert);
     else if (decision === 'instance') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.rows.used }));
     else if (decision === 'share') {
-      insert.failed(errors.INSERTS_SHARE({ waiting: this.#groups.rows.usedBy(insert.owner()) }));
+      insert.failed(errors.INSERTS_SHARE({ waiting: this.#groups.rows.usedBy(ownerOf(insert)) }));
     }
   }
 
@@ -136,7 +136,7 @@ export class InsertGroups {
     rows += ']';
     const { results, tidemark } = await this.#db.write({
       identity: first.identity(),
-      client: clientOf(group, first),
+      client: new GroupClient(group),
       statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
       holder: HOLDER,
     });
@@ -195,21 +195,10 @@ export class InsertGroups {
   }
 }
 
+const ownerOf = ({ client: { key = '' } }: Insert) => key;
+
 function hasClient(insert: Insert): boolean {
   if (!insert.client.isGone) return true;
   insert.failed(dbErrors.CLIENT_GONE());
   return false;
-}
-
-/** A group counts for the share of its first member; its cost is divided among the members by bytes. No member's leaving ends it. */
-function clientOf(group: readonly Insert[], first: Insert): Client {
-  return {
-    key: first.client.key,
-    isGone: false,
-    onGone: () => () => undefined,
-    spent(ms, isFruitless) {
-      const bytes = group.reduce((sum, { row }) => sum + row.length, 0);
-      for (const { client, row } of group) client.spent?.((ms * row.length) / bytes, isFruitless);
-    },
-  };
 }

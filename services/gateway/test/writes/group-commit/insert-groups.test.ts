@@ -32,7 +32,6 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
         table: 1,
         row: `{"id":${id}}`,
         client: STAYS,
-        owner: () => 'ada',
         identity: () => ({ role: 'authenticated', claims: '{}' }),
         alone: () => ({
           text: `with "_written" as (insert into numbers (id) values ($1) returning id) select id::text as body, 1 as rows from "_written"`,
