@@ -47,8 +47,21 @@ export class AnnouncedDefinitions {
     return this.#last.get(tableKey(schema, table))?.version === definition;
   }
 
-  areRolesOld(facts: Dated): boolean {
-    return differs(this.#last.get(ROLES), facts.roles, facts);
+  /** Facts from before the last announcement are old even where a change was taken back: a replica may be between the two. */
+  isOld(facts: Dated): boolean {
+    const table = this.#last.get(tableKey(facts.schema, facts.table));
+    return (
+      differs(table, facts.definition, facts) ||
+      isBefore(table, facts) ||
+      differs(this.#last.get(ROLES), facts.roles, facts) ||
+      isBefore(this.#last.get(ROLES), facts)
+    );
+  }
+
+  /** The roles had other rights for a while, in which a snapshot may have been taken. */
+  haveRolesChangedBack(facts: Dated): boolean {
+    const last = this.#last.get(ROLES);
+    return last?.version === facts.roles && isBefore(last, facts);
   }
 
   /** Positions of another epoch are not comparable. The relay announces again what it finds. */
@@ -61,3 +74,6 @@ export class AnnouncedDefinitions {
 function differs(last: Announced | undefined, version: string, { epoch, readFrom }: Dated): boolean {
   return last !== undefined && last.version !== version && !(last.epoch === epoch && readFrom > last.since);
 }
+
+const isBefore = (last: Announced | undefined, { epoch, readFrom }: Dated): boolean =>
+  last !== undefined && last.epoch === epoch && readFrom < last.since;

@@ -6,6 +6,8 @@ import type { SnapshotVisibility } from './snapshot-visibility.ts';
 export interface TakenSnapshot {
   visibility: SnapshotVisibility;
   takenAt: number;
+  /** Position at or after which it was taken: that of the facts of its subscription. */
+  from: Lsn;
   /** Frames of the pages; undefined where they were too large to keep. */
   frames: Buffer[] | undefined;
   release(): void;

@@ -1,3 +1,4 @@
+import type { Lsn } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -32,6 +33,8 @@ export interface BeginningSubscription {
   topic: Topic;
   group: RlsGroup;
   tableKey: string;
+  /** Position of the facts of this subscription. */
+  from: Lsn;
   wants: { snapshot: boolean; resumes: boolean };
   isOutdated(): Promise<boolean>;
 }
@@ -54,7 +57,7 @@ export async function beginSubscription(beginning: BeginningSubscription, option
 }
 
 async function begin(
-  { subscription, identity, topic, group, tableKey, wants }: BeginningSubscription,
+  { subscription, identity, topic, group, tableKey, from: factsFrom, wants }: BeginningSubscription,
   { feed, history, snapshots, sharedSnapshots, membership, onDelivered }: Beginnings,
   progress: { what: 'rows' | 'policies' },
 ): Promise<void> {
@@ -65,13 +68,22 @@ async function begin(
   if (group.facts.tablesRead.tables.length > 0) await membership.ready(group);
   if (topic instanceof Window) {
     topic.notBefore(membership.floor(group));
+    topic.notBefore(factsFrom);
     await topic.join(subscription, identity, wants.snapshot || wants.resumes);
     return;
   }
   if (wants.snapshot) {
-    const notBefore = membership.floor(group);
-    const kept = sharedSnapshots;
-    const snapshot = await sendSnapshot({ subscription, topic, snapshots, identity, feed, tableKey, notBefore, kept });
+    const snapshot = await sendSnapshot({
+      subscription,
+      topic,
+      snapshots,
+      identity,
+      feed,
+      tableKey,
+      from: factsFrom,
+      notBefore: membership.floor(group),
+      kept: sharedSnapshots,
+    });
     progress.what = 'policies';
     await settleSnapshot(subscription, snapshot, context);
   }

@@ -35,7 +35,8 @@ export async function checkRights(
         // At once, since the facts of the other tables may take a while.
         for (const [subscription, place] of subscriptions) {
           if (subscription.ended) continue;
-          if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
+          const isOther = now !== undefined && now !== place.facts.version;
+          if (isOther || facts.haveRolesChangedBack(place.facts)) subscription.resync(CHANGED);
           else if (place.topic instanceof Window && mayChangeUntold(place.group.facts)) place.topic.touch();
         }
       }),

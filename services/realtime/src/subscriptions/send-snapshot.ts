@@ -18,6 +18,8 @@ export interface SendSnapshot {
   identity: Identity;
   feed: Feed;
   tableKey: string;
+  /** Position of the facts of this subscription. Those of the topic's first one may be older. */
+  from: Lsn;
   /** Position that the snapshot must reflect, for policies that read other tables. */
   notBefore: Lsn;
   kept: SharedLimit;
@@ -26,7 +28,7 @@ export interface SendSnapshot {
 export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot> {
   const { subscription, topic } = context;
   const shared = await topic.shared;
-  if (shared?.frames && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS) {
+  if (shared?.frames && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS && shared.from >= context.from) {
     for (const frame of shared.frames) await write(subscription, frame);
     return shared;
   }
@@ -55,7 +57,9 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
 }
 
 async function take(context: SendSnapshot): Promise<TakenSnapshot> {
-  const { subscription, topic, snapshots, identity, feed, tableKey, kept } = context;
+  const { subscription, topic, snapshots, identity, feed, tableKey, from, kept } = context;
+  let { notBefore } = context;
+  if (notBefore < from) notBefore = from;
   const { holder } = subscription.sink;
   let taken: TakenSnapshot | undefined;
   let frames: Buffer[] | undefined = [];
@@ -74,10 +78,10 @@ async function take(context: SendSnapshot): Promise<TakenSnapshot> {
   };
   try {
     await snapshots.take(topic.plan, identity, holder, {
-      notBefore: context.notBefore,
+      notBefore,
       onVisibility(placed) {
         const visibility = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
-        taken = { visibility, takenAt: Date.now(), frames, release, place: undefined, lacking: undefined };
+        taken = { visibility, takenAt: Date.now(), from, frames, release, place: undefined, lacking: undefined };
       },
       async onPage(rows, done) {
         const now = taken as TakenSnapshot;

@@ -62,7 +62,9 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies) {
         onDefinitions(changed) {
           const { keys, roles } = announced.note(changed);
           topics.redefine(keys);
-          if (roles) rightsChecks.soon();
+          if (!roles) return;
+          facts.rolesChanged();
+          rightsChecks.soon();
         },
         onBreak(reason) {
           facts.forget();

@@ -1,4 +1,4 @@
-import { tableKey } from '@tidemark/contracts';
+import { parseTidemark, tableKey } from '@tidemark/contracts';
 import { Semaphore, SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
@@ -214,7 +214,16 @@ export function createTopics(options: TopicsOptions): Topics {
     const wants = { snapshot: request.snapshot, resumes: request.after !== undefined };
     const isOutdated = () => options.facts.hasChanged(facts, identity);
     void beginSubscription(
-      { subscription, identity, topic, group, tableKey: key, wants, isOutdated },
+      {
+        subscription,
+        identity,
+        topic,
+        group,
+        tableKey: key,
+        from: parseTidemark(facts.tidemark).lsn,
+        wants,
+        isOutdated,
+      },
       { ...beginnings, onFailed: (error) => onFailed(facts.table, error) },
     );
     return subscription;

@@ -33,8 +33,12 @@ export interface FactsCache {
   /** Call it after the last await before the facts are used. */
   isOld(facts: TableFacts): boolean;
   isRedefined(facts: TableFacts): boolean;
+  /** A check of the version finds nothing where the roles got other rights and lost them again before it. */
+  haveRolesChangedBack(facts: TableFacts): boolean;
   /** The relay knows the definition; until then, it renders changes by the former one. */
   isAnnounced(facts: TableFacts): boolean;
+  /** Call it when changed roles are announced: they may be the former ones again, with plans of the time between. */
+  rolesChanged(): void;
   forget(): void;
 }
 
@@ -101,8 +105,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     };
   }
 
-  const isOld = (facts: TableFacts) =>
-    generations.get(facts) !== generation || announced.isTableOld(facts) || announced.areRolesOld(facts);
+  const isOld = (facts: TableFacts) => generations.get(facts) !== generation || announced.isOld(facts);
 
   async function since(
     moment: number,
@@ -124,7 +127,12 @@ export function createFactsCache({ database, publication, announced, sharePercen
     since,
     isOld,
     isRedefined: (facts) => announced.isTableOld(facts),
+    haveRolesChangedBack: (facts) => announced.haveRolesChangedBack(facts),
     isAnnounced: (facts) => facts.isRecorded || announced.isTableKnown(facts),
+    rolesChanged() {
+      plannedRoles = undefined;
+      looked.clear();
+    },
     forget() {
       generation += 1;
       announced.clear();

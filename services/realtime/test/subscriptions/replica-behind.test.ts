@@ -22,7 +22,13 @@ alter table public.rooms enable row level security;
 create policy readers on public.rooms for select to readers_of_rooms using (true);
 grant select on public.rooms to authenticated;
 insert into public.rooms values (1);
-alter publication tidemark add table public.notes, public.said, public.rooms;`;
+create table public.pages (id int primary key);
+alter table public.pages replica identity full;
+alter table public.pages enable row level security;
+create policy first on public.pages for select using (id = 1);
+grant select on public.pages to authenticated;
+insert into public.pages values (1), (2);
+alter publication tidemark add table public.notes, public.said, public.rooms, public.pages;`;
 
 t.test('a replica that stands still', async (t) => {
   const { primary, replica, running } = await startReplicated(t, SETUP.split(';\n'), {
@@ -107,6 +113,30 @@ t.test('a replica that stands still', async (t) => {
     t.match(await client.change(({ row }) => row?.id === 1), { type: 'insert' });
     t.notOk(client.frames.some((frame) => frame.op === 'resync' && frame.topic === topic));
   });
+
+  await t.test(
+    'attributes that a role had for a moment show nothing behind that moment, though the replica is still in it',
+    async (t) => {
+      t.same(await firstRows('before', 'pages'), [{ id: 1 }]);
+      // A subscription to the table would have its facts read at each announcement.
+      client.send({ op: 'unsubscribe', id: 'before' });
+      const changes = () => realtime.relay?.definitions().changesTotal ?? 0;
+      const announced = async (statement: string) => {
+        const before = changes();
+        await primary.query(statement);
+        await waitFor(() => changes() > before, `the announcement of ${statement}`, 30_000);
+      };
+      await announced('alter role authenticated bypassrls');
+      await replica.caughtUp();
+      await replica.pauseReplay();
+      try {
+        await announced('alter role authenticated nobypassrls');
+        t.same(await firstRows('behind', 'pages'), [{ id: 1 }]);
+      } finally {
+        await replica.resumeReplay();
+      }
+    },
+  );
 
   await behind('a role that is no longer a member sees nothing more, and resumes from nowhere before', async (t) => {
     const place = async (topic: number) => {
