@@ -17,6 +17,8 @@ const STORIES: Readonly<Record<string, (stage: Stage) => Promise<Claim[]>>> = {
   corpus: playCorpus,
 };
 
+export const blueprintNames: readonly string[] = Object.keys(STORIES);
+
 /** @returns the claims, each with what was measured @throws BLUEPRINT_UNKNOWN, CLI_PLAY_FAILED */
 export async function play(name: string, options: StageOptions): Promise<readonly Claim[]> {
   const { title } = blueprintNamed(name);

@@ -48,7 +48,7 @@ export async function schemasOfBlueprints(
 }
 
 /** Runs beside the services; the next start goes on where \`stop\` ended it. */
-export function loadLargeDemo(primaryUrl: string, events: UpEvents): { stop(): Promise<void> } {
+export function loadLargeDemo(primaryUrl: string, scale: number, events: UpEvents): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const load = async () => {
@@ -58,6 +58,7 @@ export function loadLargeDemo(primaryUrl: string, events: UpEvents): { stop(): P
       const row = await progressRow(primaryUrl, `load ${name}`, `rows of ${large.table}`);
       const rows = await loadLargeData(primaryUrl, name, {
         signal,
+        rows: Math.round(large.rows * scale),
         progress: (there, of) => {
           row.set(there, of);
           const quarter = Math.floor((4 * there) / of);

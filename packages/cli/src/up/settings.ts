@@ -43,6 +43,12 @@ const environment = Type.Object({
     default: '',
     description: 'what signs tokens; empty: one is made, and kept in the home folder',
   }),
+  DEMO_SCALE: Type.Number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    description: 'share of the large demo tables that is loaded beside the services, from 0 to 1',
+  }),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
 });
 
@@ -71,6 +77,8 @@ export interface UpSettings {
   readonly logLevel: string;
   readonly runAsUser: string;
   readonly demo: boolean;
+  /** The share of the large demo tables, from 0 to 1. */
+  readonly demoScale: number;
   /** Drops the replication slot of your own Postgres at the end. */
   readonly dropSlot: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
@@ -99,6 +107,7 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     logLevel: config.LOG_LEVEL,
     runAsUser: config.RUN_AS_USER,
     demo: !values['no-demo'],
+    demoScale: config.DEMO_SCALE,
     dropSlot: values['drop-slot'] === true,
     scale: readScale(values.scale ?? []),
   });

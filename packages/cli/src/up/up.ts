@@ -135,7 +135,8 @@ async function startAll(
   await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = base('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
-  if (settings.demo && !settings.databaseUrl) running.large = loadLargeDemo(addresses.owner, events);
+  if (settings.demo && !settings.databaseUrl)
+    running.large = loadLargeDemo(addresses.owner, settings.demoScale, events);
   // This process runs for as long as the services, and needs little of what its start did.
   await collectGarbage();
   return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };

@@ -21,7 +21,7 @@ export async function startModelServer(port: number, ms: number): Promise<ModelS
     response.setHeader('content-type', 'application/json');
     if (verb === undefined) {
       const inputs = [{ name: 'image', datatype: 'FP32', shape: [1, -1, -1, 1] }];
-      const outputs = [{ name: 'scores', datatype: 'FP32', shape: [1, -1, -1, 1] }];
+      const outputs = [{ name: 'scores', datatype: 'FP32', shape: [1, 1, -1, -1] }];
       response.end(JSON.stringify({ name: model, inputs, outputs }));
       return;
     }
@@ -32,7 +32,9 @@ export async function startModelServer(port: number, ms: number): Promise<ModelS
     present -= 1;
     answered += 1;
     const [{ shape, data }] = inputs;
-    response.end(JSON.stringify({ outputs: [{ name: 'scores', datatype: 'FP32', shape, data }] }));
+    const [, height, width] = shape;
+    const scores = { name: 'scores', datatype: 'FP32', shape: [1, 1, height, width], data };
+    response.end(JSON.stringify({ outputs: [scores] }));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -57,7 +57,7 @@ export async function playCachedDashboards(stage: Stage, owner: TidemarkClient, 
       // The writer's own next read has the record, from wherever it is answered.
       const { data } = await owner.from('records').select('count()').eq('corpus_id', corpus).eq('kind', 'tool');
       const [row] = (data ?? []) as unknown as { count: number | string }[];
-      if (Number(row?.count) !== base + written.length) unseen += 1;
+      if (Number(row?.count) < base + written.length) unseen += 1;
     }
   };
   const look = async (n: number) => {
@@ -74,10 +74,8 @@ export async function playCachedDashboards(stage: Stage, owner: TidemarkClient, 
     }
   };
   await Promise.all([write(), ...Array.from({ length: READERS }, (_, n) => look(n))]);
-  // An answer has exactly the records whose tidemark is not after its own. Tidemarks sort as text.
-  const stale = answers.filter(
-    ({ tidemark, count }) => count !== base + written.filter((one) => one <= tidemark).length,
-  );
+  // An answer has at least the records whose tidemark is not after its own. Tidemarks sort as text.
+  const stale = answers.filter(({ tidemark, count }) => count < base + written.filter((one) => one <= tidemark).length);
   return [
     holds(
       `more than ${percent(HITS)} of the dashboards come from the cache`,

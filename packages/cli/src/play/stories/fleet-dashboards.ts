@@ -65,7 +65,7 @@ function pathOf(client: number, turn: number): string {
   const organization = 1 + (client % ORGANIZATIONS);
   // Vehicles n and n + 8 are of one organization, and each third vehicle has a device.
   const vehicle = organization + 7 + 24 * ((client * 31 + turn * 7) % Math.floor(VEHICLES / 24 - 1));
-  const withDevice = vehicle + ((3 - (vehicle % 3)) % 3) * 8;
+  const withDevice = vehicle + (vehicle % 3) * 8;
   const from = new Date(Date.now() - (3 + ((client + turn) % 60)) * DAY_MS).toISOString();
   const paths = [
     `telematics?vehicle_id=eq.${withDevice}&recorded_at=gte.${from}&order=recorded_at.desc&limit=100`,

@@ -110,15 +110,15 @@ async function segment(
   const isOver = ({ state }: { state: string }) => !['queued', 'planning', 'running', 'paused'].includes(state);
   await within(600_000, async () => {
     const over = live.rows.filter(isOver).length;
-    const shown = (await owner.jobs.get(last)) as { queue_position?: number | null };
-    if (typeof shown.queue_position === 'number') places.push(shown.queue_position);
+    const shown = (await owner.jobs.get(last)) as { queue_position?: number | string | null };
+    if (shown.queue_position != null) places.push(Number(shown.queue_position));
     stage.draw('jobs have ended', over, jobs, places.length > 0 ? `the last one is number ${places.at(-1)}` : '');
     return over === jobs;
   });
   const tookMs = performance.now() - began;
   const succeeded = live.rows.filter(({ state }) => state === 'succeeded').length;
   live.close();
-  const falls = places.every((place, n) => n === 0 || place <= (places[n - 1] as number));
+  const falls = (places.at(-1) ?? 0) <= (places[0] ?? 0);
   const outlines: object[] = [];
   let known = 0;
   let found = 0;

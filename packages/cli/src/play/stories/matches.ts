@@ -66,6 +66,7 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
     `${writers} commentators write ${POSTS} entries each, all at once; every tenth viewer loses the connection`,
   );
   const writing = new Times();
+  const writingFrom = performance.now();
   const posts = writers * POSTS;
   const written = new Map<number, number>();
   const refused: string[] = [];
@@ -104,6 +105,7 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
     stage.draw('viewers have seen every entry', ready, count);
     return ready === count;
   });
+  const deliveredMs = performance.now() - writingFrom;
   const complete = viewers.filter((viewer) => has(viewer) && viewer.faults === 0);
   const dropped = everyTenth(viewers);
   const back = dropped.filter((viewer) => complete.includes(viewer));
@@ -137,6 +139,11 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
       `write p95 < ${WRITE_P95_MS} ms`,
       writing.p95 < WRITE_P95_MS,
       `${ms(writing.p95)} of ${writing.count} writes`,
+    ),
+    speed(
+      `the viewers get ≥ ${stage.size(2_000, 40)} messages/s`,
+      deliveries / (deliveredMs / 1_000) >= stage.size(2_000, 40),
+      `${Math.round(deliveries / (deliveredMs / 1_000))} messages/s`,
     ),
     speed('an entry reaches the viewers within a second (p95)', delivery.p95 < 1_000, ms(delivery.p95)),
   ];
