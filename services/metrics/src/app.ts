@@ -31,6 +31,7 @@ import { liveWhyRoute } from './routes/live-why.ts';
 import { locksRoute } from './routes/locks.ts';
 import { memoryRoute } from './routes/memory.ts';
 import { processRoute } from './routes/process.ts';
+import { processesRoute } from './routes/processes.ts';
 import { queriesRoute } from './routes/queries.ts';
 import { replicaLagRoute } from './routes/replica-lag.ts';
 import { requestsRoute } from './routes/requests.ts';
@@ -39,6 +40,7 @@ import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
 import { summaryRoute } from './routes/summary.ts';
 import { timeseriesRoute } from './routes/timeseries.ts';
+import { trafficRoute } from './routes/traffic.ts';
 import { workersRoute } from './routes/workers.ts';
 
 export interface AppDependencies extends RouteContext {
@@ -57,6 +59,7 @@ const PERFORMANCE_ROUTES = [
   alertsRoute,
   eventsRoute,
   requestsRoute,
+  trafficRoute,
   connectionsRoute,
   replicaLagRoute,
   locksRoute,
@@ -69,6 +72,7 @@ const PERFORMANCE_ROUTES = [
   workersRoute,
   memoryRoute,
   processRoute,
+  processesRoute,
   summaryRoute,
   capacityRoute,
   liveRoute,

@@ -5,6 +5,7 @@ import type { Analyzer } from './analyze/analyzer.ts';
 import type { Collectors } from './collectors/collectors.ts';
 import type { PostgresConnection } from './collectors/postgres-connection.ts';
 import type { Config } from './config.ts';
+import type { HealthAnswer } from './health/answer.ts';
 import type { History } from './history/history.ts';
 import type { LatencyHistory } from './history/latencies.ts';
 import type { InspectBus } from './instances/ask.ts';
@@ -22,6 +23,8 @@ export interface RouteContext {
   readonly collectors: Pick<Collectors, 'values' | 'states'>;
   readonly postgres: Pick<PostgresConnection, 'admin' | 'replicas'>;
   readonly broadcaster: Broadcaster;
+  /** Sends the clients of the stream the topics that have changed. */
+  readonly publishTopics: (health: HealthAnswer) => void;
   readonly bus: InspectBus;
   readonly alerts: Alerts;
   readonly timeline: Timeline;

@@ -174,6 +174,11 @@ export const errors = defineErrors('METRICS', {
     message: (p) => `the role "${p.role}" may not use the performance API`,
     hint: 'Use a token whose role claim is ops or service_role: the one that `npm start` prints, "ops" in .tidemark/credentials.json.',
   }),
+  STREAM_TOPIC: row<{ topic: string; known: string }>({
+    status: 400,
+    message: (p) => `the event stream has no topic "${p.topic}"`,
+    hint: (p) => `Use some of ${p.known}, or leave \`topics\` out.`,
+  }),
   STREAM_FULL: row<{ limit: number }>({
     status: 503,
     message: (p) => `the event stream has ${p.limit} clients, which is its limit`,

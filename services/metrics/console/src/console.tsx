@@ -1,84 +1,89 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { HealthAnswer } from '../../src/health/answer.ts';
-import { Connection } from './connection.tsx';
-import { Headline } from './headline.tsx';
-import type { ConnectionState } from './live/connection-state.ts';
-import { createFollower, type Follower } from './live/follow.ts';
-import { createSeriesWindow } from './live/series-window.ts';
-import { loadToken } from './live/token.ts';
-import { PANELS } from './panels/panels.ts';
-import { Status } from './status.tsx';
+import { useEffect } from 'preact/hooks';
+import { type PageName, pageOf } from './address/pages.ts';
+import { useAddress } from './address/router.tsx';
+import { startKeys } from './keys/keys.ts';
+import { session, useConnection, useTopic } from './live/session.ts';
+import { DataPage } from './pages/data/data-page.tsx';
+import { DatabasePage } from './pages/database/database-page.tsx';
+import { IncidentsPage } from './pages/incidents/incidents-page.tsx';
+import { JobsPage } from './pages/jobs/jobs-page.tsx';
+import { LivePage } from './pages/live/live-page.tsx';
+import { NowPage } from './pages/now/now-page.tsx';
+import { ProcessesPage } from './pages/processes/processes-page.tsx';
+import { QueriesPage } from './pages/queries/queries-page.tsx';
+import { RequestsPage } from './pages/requests/requests-page.tsx';
+import { Announcements, announce } from './parts/announce.tsx';
+import { Failing, Lost } from './shell/lost.tsx';
+import { focusSearch } from './shell/search.tsx';
+import { Tabs } from './shell/tabs.tsx';
+import { TopBar } from './shell/top-bar.tsx';
 import { TokenForm } from './token-form.tsx';
 
-const WORDS = { ok: 'All is well', degraded: 'Degraded', down: 'Down' } as const;
+const SHOWN: Record<PageName, () => preact.JSX.Element> = {
+  '': NowPage,
+  requests: RequestsPage,
+  queries: QueriesPage,
+  database: DatabasePage,
+  live: LivePage,
+  jobs: JobsPage,
+  processes: ProcessesPage,
+  incidents: IncidentsPage,
+  data: DataPage,
+};
 
 export function Console() {
-  const [state, setState] = useState<ConnectionState>({ is: 'asking', refusal: null });
-  const [health, setHealth] = useState<HealthAnswer | null>(null);
-  const recent = useMemo(createSeriesWindow, []);
-  const follower = useRef<Follower | null>(null);
+  const state = useConnection();
+  const { page } = useAddress();
 
   useEffect(() => {
-    const created = createFollower({
-      state: setState,
-      history: (answer) => recent.load(answer),
-      health(answer) {
-        recent.push(answer.at, answer.samples);
-        setHealth(answer);
-      },
-    });
-    follower.current = created;
-    const fromAddress = () => {
-      const token = loadToken();
-      if (token && token !== created.token()) created.use(token);
-    };
-    fromAddress();
-    addEventListener('hashchange', fromAddress);
-    return () => removeEventListener('hashchange', fromAddress);
-  }, [recent]);
+    const resume = () => session.resume();
+    resume();
+    addEventListener('hashchange', resume);
+    return () => removeEventListener('hashchange', resume);
+  }, []);
+  useEffect(() => startKeys(focusSearch), []);
+  useEffect(() => session.want(pageOf(page).topics), [page]);
+  useTitle(pageOf(page).title);
 
-  useEffect(() => {
-    document.title = health && state.is === 'live' ? `${WORDS[health.status]} · Tidemark` : 'Tidemark console';
-  }, [health, state]);
-
-  const asking = state.is === 'asking';
-  const token = follower.current?.token() ?? '';
+  if (state.is === 'asking') {
+    return <TokenForm refusal={state.refusal} use={(given) => session.use(given)} />;
+  }
+  const Page = SHOWN[page];
   return (
     <>
-      <header class="top">
-        <h1>
-          <svg class="mark" viewBox="0 0 16 16" aria-hidden="true">
-            <path d="M1 10q2.3-3 4.7 0t4.6 0 4.7 0M1 6q2.3-3 4.7 0t4.6 0 4.7 0" />
-          </svg>
-          Tidemark
-        </h1>
-        {!asking && health && (
-          <p class={`pill ${state.is === 'live' ? health.status : 'unknown'}`} role="status">
-            {state.is === 'live' ? WORDS[health.status] : 'Unknown'}
-          </p>
-        )}
-        <Connection state={state} at={health?.at ?? null} />
-      </header>
-      {asking && <TokenForm refusal={state.refusal} use={(given) => follower.current?.use(given)} />}
-      {!asking && (
-        <main class={state.is === 'live' ? '' : 'stale'}>
-          <Status state={state} health={health} retry={() => follower.current?.retry()} />
-          {health && <Headline view={{ health, recent, token }} />}
-          {health && (
-            <div class="panels">
-              {PANELS.map((Show, index) => (
-                <Show key={index} view={{ health, recent, token }} />
-              ))}
-            </div>
-          )}
-          <footer>
-            Updated each second; the charts show the last five minutes.
-            <button type="button" onClick={() => follower.current?.forget()}>
-              Forget the token
-            </button>
-          </footer>
-        </main>
-      )}
+      <TopBar />
+      <Tabs />
+      <main class={state.is === 'live' ? '' : 'stale'}>
+        <Lost />
+        <Failing />
+        <Page key={page} />
+      </main>
+      <footer>
+        <span>
+          <kbd>/</kbd> search <kbd>g</kbd> and a letter: page <kbd>↑</kbd> <kbd>↓</kbd> rows <kbd>Esc</kbd> back{' '}
+          <kbd>space</kbd> pause
+        </span>
+        <button type="button" onClick={() => session.forget()}>
+          Forget the token
+        </button>
+      </footer>
+      <Announcements />
     </>
   );
+}
+
+/** The title tells a tab in the background of a problem; a screen reader hears when another one is the worst. */
+function useTitle(page: string): void {
+  const { is } = useConnection();
+  const status = useTopic('status')?.value;
+  const known = is === 'live' && status !== undefined;
+  const problems = known ? status.problems : null;
+  const word = problems === null ? 'Unknown' : problems === 0 ? 'All is well' : `▲ ${problems}`;
+  useEffect(() => {
+    document.title = is === 'asking' ? 'Tidemark console' : `${word} · ${page} · Tidemark`;
+  }, [page, word, is]);
+  useEffect(() => {
+    if (known) announce(status.message ?? 'All is well');
+    else if (is === 'waiting') announce('The connection to the metrics service is lost');
+  }, [known, status?.key, is]);
 }

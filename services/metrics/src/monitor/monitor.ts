@@ -18,7 +18,7 @@ import { RelayWatch } from '../timeline/relay-watch.ts';
 import { SystemEvents } from '../timeline/system-events.ts';
 import type { Timeline } from '../timeline/timeline.ts';
 import { StatementHistory } from '../traffic/statement-history.ts';
-import { TrafficHistory } from '../traffic/traffic-history.ts';
+import { type RouteTraffic, TrafficHistory } from '../traffic/traffic-history.ts';
 
 export interface MonitorOptions {
   registry: Registry;
@@ -38,6 +38,8 @@ export interface Monitor {
   record(telemetry: Telemetry, now: number): void;
   tick(now: number): HealthAnswer;
   health(): HealthAnswer;
+  /** Requests by route and table in the last ten seconds. */
+  traffic(now: number): RouteTraffic[];
 }
 
 export function createMonitor(options: MonitorOptions): Monitor {
@@ -132,6 +134,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       return next;
     },
     health: () => answer ?? monitor.tick(Date.now()),
+    traffic: (now) => traffic.current(now),
   };
   return monitor;
 }

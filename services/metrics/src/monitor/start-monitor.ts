@@ -12,12 +12,14 @@ import type { PostgresConnection } from '../collectors/postgres-connection.ts';
 import type { Config } from '../config.ts';
 import { startStatementDays } from '../digest/statement-days.ts';
 import type { ServiceEvent } from '../events.ts';
+import type { HealthAnswer } from '../health/answer.ts';
 import { loadThresholds } from '../health/thresholds.ts';
 import { createHistory, type History } from '../history/history.ts';
 import { LatencyHistory } from '../history/latencies.ts';
 import { createRegistry, type Registry } from '../instances/registry.ts';
 import { Store } from '../store/store.ts';
 import type { Broadcaster } from '../stream/broadcaster.ts';
+import { topicPublisher } from '../stream/publish-topics.ts';
 import { Timeline } from '../timeline/timeline.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
 
@@ -43,6 +45,7 @@ export interface RunningMonitor {
   actions: Actions | undefined;
   timeline: Timeline;
   store: Store;
+  publishTopics: (health: HealthAnswer) => void;
   stop(): Promise<void>;
 }
 
@@ -102,12 +105,14 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
       check: (telemetry: Telemetry, subject) => telemetrySenderProblem(bus.subjects, subject, telemetry),
     },
   );
+  const publishTopics = topicPublisher({ broadcaster, collected: collectors.values, timeline });
   const tick = () => {
     const answer = monitor.tick(Date.now());
     alerts.tick(answer, answer.at);
     if (broadcaster.stats().clients === 0) return;
     pace.note();
-    broadcaster.send('health', JSON.stringify(answer), answer.at);
+    if (broadcaster.hasPlainClients()) broadcaster.send('health', JSON.stringify(answer), answer.at);
+    publishTopics(answer);
   };
   const days = startStatementDays({
     pool: () => postgres.admin(),
@@ -145,6 +150,7 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
     actions,
     timeline,
     store,
+    publishTopics,
     async stop() {
       ticking.stop();
       days.stop();

@@ -8,13 +8,25 @@ import fp from 'fastify-plugin';
 /** The path is the same from src/ (in tests) and from dist/. */
 const ROOT = fileURLToPath(new URL('../../dist/console', import.meta.url));
 
+/** They are one file, which looks at the address. The names are those of `console/src/address/pages.ts`. */
+export const CONSOLE_PAGES = [
+  'requests',
+  'queries',
+  'database',
+  'live',
+  'jobs',
+  'processes',
+  'incidents',
+  'data',
+] as const;
+
 /** The page holds an operator's token: it may load from this origin only, and no other page may frame it. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
-  "img-src 'self' data:",
+  "img-src 'self' data: blob:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -27,6 +39,8 @@ export const consoleFiles = fp(
       app.log.error({ root: ROOT }, '/console/ is not served: run the build script of @tidemark/metrics');
       return;
     }
+    // Each page has an address of its own, which a browser may open or reload.
+    for (const page of CONSOLE_PAGES) app.get(`/console/${page}`, (_request, reply) => reply.sendFile('index.html'));
     app.register(fastifyStatic, {
       root: ROOT,
       prefix: '/console/',

@@ -11,6 +11,9 @@ import { readTimeseries } from '../history/read-timeseries.ts';
 const MAX_POINTS = 50_000;
 const HOUR_MS = 3_600_000;
 
+/** As long as figures are kept. */
+const MAX_LAST_S = 30 * 86_400;
+
 const Query = Type.Object({
   metric: Type.String({
     minLength: 1,
@@ -18,6 +21,9 @@ const Query = Type.Object({
     description: 'names of series separated by commas; a * at the end of one matches the rest',
   }),
   from: Type.Optional(Type.Integer({ minimum: 0, description: 'ms since 1970; default: an hour ago' })),
+  last: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: MAX_LAST_S, description: 's before now, in place of `from`' }),
+  ),
   step: Type.Integer({ default: 10, minimum: 1, maximum: 86_400, description: 's' }),
 });
 
@@ -26,7 +32,8 @@ export const timeseriesRoute = fp(
     app.get('/timeseries', { schema: { querystring: Query } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const now = Date.now();
-      const { metric, from = now - HOUR_MS, step } = request.query;
+      const { metric, last, step } = request.query;
+      const from = last === undefined ? (request.query.from ?? now - HOUR_MS) : now - last * 1_000;
       const patterns = commaSeparated(metric);
       const sketched = patterns.filter(isLatency);
       const windowS = LATENCY_WINDOW_MS / 1_000;

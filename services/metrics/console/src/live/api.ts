@@ -1,32 +1,59 @@
 import type { Refusal } from './connection-state.ts';
 
-/** The page is at <base>/console/, the API at <base>/api/. */
-const BASE = new URL('../api/v1/performance/', document.baseURI);
+/** The page is at <base>/console/<page>, the APIs at <base>/api/ and <base>/rest/. A worker has no document, and is told. */
+const BASE = typeof document === 'undefined' ? '' : document.baseURI;
+export const PERFORMANCE_API = BASE && new URL('../api/v1/performance/', BASE).href;
+export const GATEWAY = BASE && new URL('../', BASE).href;
 
 export class ApiError extends Error {
   readonly refusal: Refusal;
+  readonly status: number;
   /** A retry with a refused token cannot succeed. */
   readonly tokenRefused: boolean;
 
-  constructor(refusal: Refusal, tokenRefused: boolean) {
+  constructor(refusal: Refusal, status: number) {
     super(refusal.message);
     this.refusal = refusal;
-    this.tokenRefused = tokenRefused;
+    this.status = status;
+    this.tokenRefused = status === 401 || status === 403;
   }
 }
 
-export async function request(path: string, token: string, signal: AbortSignal): Promise<Response> {
-  const response = await fetch(new URL(path, BASE), {
-    headers: { authorization: `Bearer ${token}` },
+export interface RequestOptions {
+  token: string;
+  signal?: AbortSignal | undefined;
+  method?: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+/** @throws ApiError with what the service says is wrong, and what to do */
+export async function request(url: string, options: RequestOptions): Promise<Response> {
+  const { token, signal, method = 'GET', body, headers } = options;
+  const response = await fetch(url, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
     cache: 'no-store',
-    signal,
+    signal: signal ?? null,
   });
   if (response.ok) return response;
   // A reply without JSON comes from a proxy; the status is reported below.
   const problem = (await response.json().catch(() => ({}))) as { message?: string; hint?: string | null };
   const refusal = {
-    message: problem.message ?? `the metrics service answered ${response.status} ${response.statusText}`,
+    message: problem.message ?? `the service answered ${response.status} ${response.statusText}`,
     hint: problem.hint ?? null,
   };
-  throw new ApiError(refusal, response.status === 401 || response.status === 403);
+  throw new ApiError(refusal, response.status);
+}
+
+/** Returns what an error says to a person. A failed fetch has no words of its own. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof ApiError)) return 'the service cannot be reached';
+  return [error.refusal.message, error.refusal.hint].filter(Boolean).join('. ');
 }

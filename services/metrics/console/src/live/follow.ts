@@ -1,30 +1,23 @@
-/** Follows the event stream while there is a token. connection-state.ts decides when it connects. */
-import type { HealthAnswer } from '../../../src/health/answer.ts';
-import type { HistoryAnswer } from '../../../src/history/history.ts';
+/** Follows topics of the event stream with one token. connection-state.ts decides when it connects. */
 import { ApiError, request } from './api.ts';
 import { type ConnectionEvent, type ConnectionState, nextState, SILENCE_MS } from './connection-state.ts';
 import { createEventParser } from './event-stream.ts';
-import { WINDOW_S } from './series-window.ts';
-import { deleteToken, saveToken } from './token.ts';
 
 export interface Listener {
   state(state: ConnectionState): void;
-  history(answer: HistoryAnswer): void;
-  health(answer: HealthAnswer): void;
+  topic(name: string, data: unknown): void;
 }
 
 export interface Follower {
-  use(token: string): void;
-  forget(): void;
+  /** None: the stream is closed, and the state stays as it is. */
+  want(topics: readonly string[]): void;
   retry(): void;
-  token(): string | null;
+  stop(): void;
 }
 
-const HISTORY = `history?seconds=${WINDOW_S}&series=http.*,pool.utilisation@*,postgres.*,nats.messages@*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
-
-export function createFollower(listener: Listener): Follower {
+export function createFollower(api: string, token: string, listener: Listener): Follower {
   let state: ConnectionState = { is: 'asking', refusal: null };
-  let token: string | null = null;
+  let topics: readonly string[] = [];
   let attempt: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,26 +25,28 @@ export function createFollower(listener: Listener): Follower {
     const before = state;
     state = nextState(state, event);
     if (state === before) return;
+    schedule();
+    if (state.is !== 'live') attempt?.abort();
+    if (before.is !== 'live' || state.is !== 'live') listener.state(state);
+    if (state.is === 'connecting') void connect();
+  }
+
+  function schedule(): void {
     clearTimeout(timer);
+    if (topics.length === 0) return;
     if (state.is === 'waiting') timer = setTimeout(() => dispatch({ type: 'retry' }), state.retryAt - Date.now());
     if (state.is === 'live' || state.is === 'connecting') timer = setTimeout(silent, SILENCE_MS);
-    if (state.is !== 'live') attempt?.abort();
-    if (state.is === 'asking') {
-      token = null;
-      deleteToken();
-    }
-    listener.state(state);
-    if (state.is === 'connecting') void connect();
   }
 
   const silent = () => fail(`no answer for ${SILENCE_MS / 1_000} s`);
   const fail = (reason: string) => dispatch({ type: 'failed', at: Date.now(), reason, jitter: Math.random() });
 
   async function connect(): Promise<void> {
+    attempt?.abort();
     const own = new AbortController();
     attempt = own;
     try {
-      await follow(token as string, own.signal);
+      await follow(own.signal);
       if (!own.signal.aborted) fail('the service ended the stream');
     } catch (error) {
       if (own.signal.aborted) return;
@@ -60,10 +55,8 @@ export function createFollower(listener: Listener): Follower {
     }
   }
 
-  async function follow(current: string, signal: AbortSignal): Promise<void> {
-    const history = await request(HISTORY, current, signal);
-    listener.history((await history.json()) as HistoryAnswer);
-    const response = await request('stream', current, signal);
+  async function follow(signal: AbortSignal): Promise<void> {
+    const response = await request(`${api}stream?topics=${topics.join()}`, { token, signal });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     const decoder = new TextDecoder();
     const parse = createEventParser();
@@ -72,24 +65,33 @@ export function createFollower(listener: Listener): Follower {
       if (done || signal.aborted) return;
       for (const { event, data } of parse(decoder.decode(value, { stream: true }))) {
         if (event === 'expired') {
-          throw new ApiError({ message: 'the token has expired', hint: 'Enter a new one.' }, true);
+          throw new ApiError({ message: 'the token has expired', hint: 'Enter a new one.' }, 401);
         }
-        if (event !== 'health') continue;
-        listener.health(JSON.parse(data) as HealthAnswer);
+        listener.topic(event, JSON.parse(data));
         dispatch({ type: 'message', at: Date.now() });
       }
     }
   }
 
   return {
-    use(given) {
-      token = given;
-      saveToken(given);
-      attempt?.abort();
-      dispatch({ type: 'token' });
+    want(wanted) {
+      const isSame = wanted.length === topics.length && wanted.every((name) => topics.includes(name));
+      if (isSame) return;
+      topics = wanted;
+      if (topics.length === 0) {
+        clearTimeout(timer);
+        attempt?.abort();
+      } else if (state.is === 'asking') dispatch({ type: 'token' });
+      else {
+        // A tab that comes back, or opens another page, does not make the figures of the others look lost.
+        schedule();
+        if (state.is !== 'waiting') void connect();
+      }
     },
-    forget: () => dispatch({ type: 'forget' }),
     retry: () => dispatch({ type: 'retry' }),
-    token: () => token,
+    stop() {
+      clearTimeout(timer);
+      attempt?.abort();
+    },
   };
 }

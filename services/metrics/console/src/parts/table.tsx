@@ -1,4 +1,6 @@
 import type { ComponentChildren } from 'preact';
+import { usePaused } from '../live/session.ts';
+import { useHeldOrder } from './held-order.ts';
 
 export interface Column<T> {
   head: string;
@@ -6,25 +8,33 @@ export interface Column<T> {
   rowHeader?: boolean;
   /** The column takes the remaining width; longer text is cut with an ellipsis. */
   grow?: boolean;
+  /** Left out on narrow screens. */
+  minor?: boolean;
   cell(row: T): ComponentChildren;
 }
+
+export type Tone = 'warn' | 'bad' | 'muted' | undefined;
 
 export function Table<T>(props: {
   caption: string;
   columns: readonly Column<T>[];
   rows: readonly T[];
   keyOf: (row: T) => string;
-  toneOf?: (row: T) => 'warn' | 'bad' | 'muted' | undefined;
+  toneOf?: (row: T) => Tone;
+  isSelected?: (row: T) => boolean;
 }) {
-  const kind = ({ number, grow }: Column<T>) => [number && 'number', grow && 'grow'].filter(Boolean).join(' ');
+  const { caption, columns, keyOf, toneOf, isSelected } = props;
+  const { rows, handlers } = useHeldOrder(props.rows, keyOf, usePaused());
+  const kind = ({ number, grow, minor }: Column<T>) =>
+    [number && 'number', grow && 'grow', minor && 'minor'].filter(Boolean).join(' ') || undefined;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls by itself, and needs the focus to scroll by keyboard.
-    <section class="scroll" tabIndex={0} aria-label={props.caption}>
+    <section class="scroll" tabIndex={0} aria-label={caption} {...handlers}>
       <table>
-        <caption>{props.caption}</caption>
+        <caption>{caption}</caption>
         <thead>
           <tr>
-            {props.columns.map((column) => (
+            {columns.map((column) => (
               <th key={column.head} scope="col" class={kind(column)}>
                 {column.head}
               </th>
@@ -32,9 +42,12 @@ export function Table<T>(props: {
           </tr>
         </thead>
         <tbody>
-          {props.rows.map((row) => (
-            <tr key={props.keyOf(row)} class={props.toneOf?.(row)}>
-              {props.columns.map((column) =>
+          {rows.map((row) => (
+            <tr
+              key={keyOf(row)}
+              class={[toneOf?.(row), isSelected?.(row) && 'selected'].filter(Boolean).join(' ') || undefined}
+            >
+              {columns.map((column) =>
                 column.rowHeader ? (
                   <th key={column.head} scope="row" class={kind(column)}>
                     {column.cell(row)}
