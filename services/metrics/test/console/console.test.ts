@@ -1,109 +1,112 @@
-/** Tests the built console in a real browser, with real figures. */
+/** The built console in a real browser, with real figures: sign-in, findings, keys, addresses, a lost connection. */
 import { existsSync } from 'node:fs';
-import { migrate } from '@tidemark/db';
-import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
-import { useTestStack } from '@tidemark/testing';
-import { launchChromium } from '@tidemark/testing/browser';
-import type { Page } from 'playwright-core';
+import postgres from 'postgres';
 import t from 'tap';
-import { enableStatements, useMetrics } from '../metrics-fixture.ts';
+import { useMetrics } from '../metrics-fixture.ts';
+import { useConsole } from './console-fixture.ts';
 
 t.ok(existsSync(new URL('../../dist/console/index.html', import.meta.url)), 'the console is built');
 
-const stack = await useTestStack();
-await stack.template('metrics', async (url) => void (await migrate(url)));
-const database = await stack.database({ template: 'metrics' });
-t.teardown(() => database.drop());
-const servers = { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() };
-await enableStatements(database.primaryUrl);
-const metrics = await useMetrics(t, servers);
+const fixture = await useConsole(t);
+const { metrics, open, complaints } = fixture;
 
-const app = buildBaseApp({
-  logger: createLogger({ service: 'gateway', instance: 'g', level: 'silent' }),
-  health: createHealth(),
-  metrics: createMetrics('gateway'),
-});
-app.get('/thing/:id', async () => ({ ok: true }));
-t.teardown(() => app.close());
-const gateway = metrics.instance('gateway', 'gateway-t', () => ({ http: httpStats(app) }));
-await metrics.until(({ status }) => status === 'ok', 'all is well');
-
-const browser = await launchChromium();
-t.teardown(() => browser.close());
-
-/** Errors, violations of the Content-Security-Policy, and requests to other hosts. */
-const complaints: string[] = [];
-
-async function openPage(fragment: string, width = 1280): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width, height: 900 } });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(metrics.url) && !request.url().startsWith('data:')) complaints.push(request.url());
-  });
-  page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
-  });
-  await page.goto(`${metrics.url}/console${fragment}`);
-  return page;
-}
-
-const figure = (page: Page, panel: string, name: string) =>
-  page.locator(`#${panel} .figure`, { has: page.getByText(name, { exact: true }) }).locator('dd');
-
-t.test('shows live figures with the token of the address, and removes the token from the address', async (t) => {
-  const page = await openPage(`/#token=${await metrics.token('ops')}`);
-  await page.getByRole('status').getByText('All is well').waitFor();
+t.test('takes the token from the address, and forgets it', async (t) => {
+  const page = await open('');
+  await page.getByText('Nothing is wrong.').waitFor();
   t.equal(page.url(), `${metrics.url}/console/`);
-  await page.locator('#instances').getByRole('rowheader', { name: 'gateway-t' }).waitFor();
-
-  for (let i = 0; i < 40; i++) await app.inject(`/thing/${i}`);
-  const row = page.locator('#routes tr', { hasText: 'GET /thing/:id' });
-  await row.getByRole('cell', { name: '40', exact: true }).waitFor();
-  const max = (await metrics.health()).postgres.connections?.max;
-  t.match(await figure(page, 'postgres', 'Connections').textContent(), new RegExp(`^\\d+ / ${max}$`));
-  await page.locator('#statements').getByRole('row').nth(1).waitFor();
-  t.ok((await page.locator('.plot canvas').count()) >= 6, 'the curves are drawn');
-
   await page.reload();
-  await page.getByRole('status').getByText('All is well').waitFor();
+  await page.getByText('Nothing is wrong.').waitFor();
   await page.getByRole('button', { name: 'Forget the token' }).click();
   await page.getByLabel('Token').waitFor();
   t.equal(await page.evaluate('sessionStorage.length'), 0);
-});
 
-t.test('asks for the token, and shows why one is refused', async () => {
-  const page = await openPage('/');
   await page.getByLabel('Token').fill(await metrics.token('authenticated'));
   await page.keyboard.press('Enter');
   await page.getByRole('alert').getByText('may not use the performance API').waitFor();
   await page.getByLabel('Token').fill(await metrics.token('ops'));
   await page.keyboard.press('Enter');
-  await page.getByRole('status').getByText('All is well').waitFor();
+  await page.getByText('Nothing is wrong.').waitFor();
+  await page.close();
 });
 
-t.test('fits into 400 pixels', async (t) => {
-  const page = await openPage(`/#token=${await metrics.token('ops')}`, 400);
-  await page.locator('#instances').waitFor();
-  t.equal(await page.evaluate('document.documentElement.scrollWidth'), 400);
+t.test('a pasted address restores page, range, filter and selection; Esc takes the selection away', async (t) => {
+  const page = await open('processes?range=1h&instance=gateway%2Fgateway-t');
+  await page.locator('#instance').getByText('gateway-t').first().waitFor();
+  t.equal(await page.getByLabel('Range of the charts').inputValue(), '1 h');
+  await page.keyboard.press('Escape');
+  await page.locator('#instance').waitFor({ state: 'detached' });
+  t.equal(page.url(), `${metrics.url}/console/processes?range=1h`);
+  await page.goBack();
+  await page.locator('#instance').waitFor();
+  await page.close();
 });
 
-t.test('shows problems and a lost connection, and reconnects by itself', async (t) => {
-  const page = await openPage(`/#token=${await metrics.token('ops')}`);
-  await page.getByRole('status').getByText('All is well').waitFor();
-  gateway.stop();
-  const problem = page.locator('.reasons li.down');
-  await problem.getByText(/^Gateway-t .* has been silent/).waitFor();
-  await problem.getByText('1 consequence').click();
-  await problem.getByText('No gateway reports itself').waitFor();
-  await page.locator('#instances tr.bad', { hasText: 'gateway-t' }).getByText('lost, silent for').waitFor();
+t.test('shows the requests of each route', async () => {
+  for (let i = 0; i < 40; i++) await fixture.ask(`/thing/${i}`);
+  const page = await open('processes');
+  await page.locator('#instances').getByRole('rowheader', { name: 'gateway-t' }).waitFor();
+  await page.locator('#collectors').getByRole('rowheader', { name: 'postgres activity' }).waitFor();
+  await page.close();
+});
+
+t.test('the session that blocks others is found by keyboard alone, with SQL that ends it', async (t) => {
+  const sql = postgres(fixture.servers.primaryUrl, { max: 3, onnotice: () => {} });
+  t.teardown(() => sql.end({ timeout: 1 }));
+  await sql`create table public.blocked (id int)`;
+  const blocker = await sql.reserve();
+  await blocker`begin`;
+  await blocker`lock table public.blocked`;
+  const [{ pid }] = (await blocker`select pg_backend_pid() as pid`) as unknown as [{ pid: number }];
+  const waiting = sql`select count(*) from public.blocked`.catch(() => {});
+  void waiting;
+
+  const page = await open('requests');
+  await page.getByRole('link', { name: /1 problem/ }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('n');
+  const finding = page.getByRole('article');
+  await finding.getByRole('heading', { name: new RegExp(`pid ${pid}`) }).waitFor();
+  const [named] = (await metrics.health()).findings.filter(({ root }) => root === null);
+  t.equal(named?.rule, 'lock.blocker');
+  t.match(await finding.getByText('pg_terminate_backend').textContent(), new RegExp(String(pid)));
+  t.equal(await page.evaluate('document.documentElement.scrollHeight'), 900, 'the first screen needs no scrolling');
+
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.locator('#sessions .chosen').getByText(`pid ${pid}`).waitFor();
+  t.match(page.url(), new RegExp(`/console/database\\?section=sessions&pid=${pid}$`));
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('blocked');
+  await page
+    .getByRole('option', { name: /public.blocked/ })
+    .first()
+    .waitFor();
+  await page.keyboard.press('Enter');
+  await page.locator('#table').waitFor();
+  await page.close();
+
+  await sql`select pg_terminate_backend(${pid})`;
+  await metrics.until(({ status }) => status === 'ok', 'the session has ended');
+});
+
+t.test('says that an instance and then the connection are lost, and comes back by itself', async () => {
+  const page = await open('');
+  await page.getByText('Nothing is wrong.').waitFor();
+  fixture.gateway.stop();
+  const finding = page.getByRole('article');
+  await finding.getByRole('heading', { name: /^Gateway-t .* has been silent/ }).waitFor();
+  await finding.getByText('1 consequence').click();
+  await finding.getByText('No gateway reports itself').waitFor();
 
   const { port } = new URL(metrics.url);
   await metrics.stop();
   await page.getByRole('alert').getByText('The connection to the metrics service is lost').waitFor();
-  await page.getByRole('status').getByText('Unknown').waitFor();
-  await useMetrics(t, servers, { PORT: port });
+  await page.locator('main.stale').waitFor();
+  await useMetrics(t, fixture.servers, { PORT: port });
   await page.locator('.connection.live').waitFor();
   await page.getByRole('alert').waitFor({ state: 'detached' });
+  await page.close();
 });
 
 t.test('causes no errors and no requests to other hosts', async (t) => {

@@ -7,7 +7,7 @@ export interface PageInfo {
   readonly title: string;
   /** The key that opens it after `g`. */
   readonly key: string;
-  /** What the page shows of the event stream, besides `status`. */
+  /** The topics of the event stream that the page shows, besides `status`. */
   readonly topics: readonly TopicName[];
   /** Parameters of what is selected; Esc takes the last of them away. */
   readonly selections: readonly string[];

@@ -1,4 +1,4 @@
-/** What tabs and the shared connection to the metrics service tell each other. */
+/** The messages between tabs and their shared connection to the metrics service. */
 import type { ConnectionState } from './connection-state.ts';
 
 /** A tab repeats what it wants, so that one whose messages have ceased may be forgotten. */

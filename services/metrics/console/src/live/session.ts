@@ -1,4 +1,4 @@
-/** What the tab knows of the stream: its connection, the newest topics, and whether the display is paused. */
+/** The state of the stream in this tab: its connection, the newest topics, and whether the display is paused. */
 import { useEffect, useState } from 'preact/hooks';
 import type { TopicName, TopicValues } from '../../../src/stream/topics.ts';
 import type { ConnectionState, Refusal } from './connection-state.ts';

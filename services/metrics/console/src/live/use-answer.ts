@@ -26,7 +26,7 @@ const MAX_BYTES_PER_S = 3_000;
 const COMPRESSION = 8;
 const MAX_INTERVAL_MS = 60_000;
 
-/** What was shown last is shown at once when its page is opened again. */
+/** The last answers, which are shown at once when their page is opened again. */
 const kept = new Map<string, { value: unknown; at: number }>();
 const MAX_KEPT = 40;
 

@@ -1,7 +1,7 @@
 import { format, type Unit } from '../quantities.tsx';
 import type { Line } from './line.ts';
 
-/** What a chart shows, for screen readers. */
+/** Shows screen readers what a chart shows. */
 export function ChartTable({ title, lines, unit }: { title: string; lines: readonly Line[]; unit: Unit }) {
   return (
     <table class="hidden">

@@ -10,7 +10,7 @@ export function inHeldOrder(before: readonly string[], now: readonly string[]): 
 
 export interface HeldOrder<T> {
   rows: T[];
-  /** For the element that contains the rows. */
+  /** Handlers of the element that contains the rows. */
   handlers: {
     onPointerEnter(): void;
     onPointerLeave(): void;

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { format } from '../quantities.tsx';
 import { useStaleAge } from './age.tsx';
 
-/** What a panel shows, and when it came. */
+/** The origin of what a panel shows. */
 export interface Source {
   at: number | undefined;
   problem?: string | undefined;

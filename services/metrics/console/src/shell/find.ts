@@ -4,7 +4,7 @@ import type { PageName } from '../address/pages.ts';
 import { PAGES } from '../address/pages.ts';
 import type { Params } from '../address/router.tsx';
 
-/** What is known when the search opens. */
+/** The names that the search looks through. */
 export interface Known {
   tables: { schema: string; table: string }[];
   statements: StatementStats[];

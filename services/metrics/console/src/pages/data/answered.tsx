@@ -1,4 +1,4 @@
-/** What the gateway says of the same query: its tidemark, and who served it. */
+/** The gateway's own answer to the same query: its tidemark, and who served it. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Eyes } from '../../eyes/eyes.tsx';
 import { GATEWAY, reasonOf, request } from '../../live/api.ts';

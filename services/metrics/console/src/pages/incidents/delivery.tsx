@@ -3,7 +3,7 @@ import { Empty, Loaded, Panel } from '../../parts/panel.tsx';
 import { useAction } from '../../parts/post.ts';
 import { type AlertsAnswer, useAlerts } from './firing.tsx';
 
-/** Who is told of alerts, and whether they accept them. */
+/** The receivers of alerts, and whether they accept them. */
 export function Delivery() {
   const answer = useAlerts();
   const action = useAction();

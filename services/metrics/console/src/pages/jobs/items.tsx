@@ -76,7 +76,7 @@ export function Items({ job }: { job: JobRow }) {
   const items = useItems(job, eyes);
   const range = useRef<[number, number]>([0, 0]);
   const ended = job.done + job.failed;
-  // What has been done since is read again.
+  // Items that have ended since are read again.
   useEffect(() => items.show(...range.current), [ended, eyes.token]);
   if (!mayChangeJobs(eyes.role) || job.total === 0) return null;
   return (

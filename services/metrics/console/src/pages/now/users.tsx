@@ -6,7 +6,7 @@ import { Panel } from '../../parts/panel.tsx';
 
 const SERIES = ['http.requests@gateway/*', 'http.p99@gateway/*', 'http.errors@gateway/*', 'sockets.delivery_p99@*'];
 
-/** What users notice, with the events of the time as vertical lines. */
+/** Shows what users notice, with the events of the time as vertical lines. */
 export function Users() {
   const series = useSeries(SERIES);
   const events = useTopic('events')?.value ?? [];

@@ -1,4 +1,4 @@
-/** Where the time of a request went. */
+/** The parts of the time that a request took. */
 import type { RequestRecord } from '@tidemark/contracts';
 import { format } from '../../quantities.tsx';
 
