@@ -139,6 +139,7 @@ async function seeConsole(t: Test, url: string): Promise<void> {
   try {
     const page = await browser.newPage();
     await page.goto(url);
+    await page.getByRole('link', { name: 'Processes' }).click();
     for (const instance of ['gateway-1', 'realtime-1', 'batch-1']) {
       await page.getByText(instance).first().waitFor({ timeout: 30_000 });
     }

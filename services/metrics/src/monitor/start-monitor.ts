@@ -105,7 +105,7 @@ export function startMonitor(inputs: MonitorInputs): RunningMonitor {
       check: (telemetry: Telemetry, subject) => telemetrySenderProblem(bus.subjects, subject, telemetry),
     },
   );
-  const publishTopics = topicPublisher({ broadcaster, collected: collectors.values, timeline });
+  const publishTopics = topicPublisher({ broadcaster, collected: collectors.values, timeline, latencies });
   const tick = () => {
     const answer = monitor.tick(Date.now());
     alerts.tick(answer, answer.at);

@@ -6,6 +6,8 @@
 import type { Collected } from '../collectors/collectors.ts';
 import type { HealthAnswer } from '../health/answer.ts';
 import { capacityOf, type Resource } from '../health/capacity.ts';
+import type { LatencyHistory } from '../history/latencies.ts';
+import { lastMinute } from '../instances/last-minute.ts';
 import { memoryOfAll } from '../instances/memory.ts';
 import { poolsByName } from '../instances/pools.ts';
 import { workersOfAll } from '../instances/workers.ts';
@@ -13,6 +15,7 @@ import type { TimelineEvent } from '../timeline/timeline.ts';
 
 export interface TopicInputs {
   health: HealthAnswer;
+  latencies: LatencyHistory;
   collected: Collected;
   /** The newest events, oldest first. */
   events: readonly TimelineEvent[];
@@ -128,7 +131,8 @@ function statusOf({ health }: TopicInputs): StatusTopic {
   };
 }
 
-function pathOf({ health }: TopicInputs): PathTopic {
+function pathOf(inputs: TopicInputs): PathTopic {
+  const { health, latencies } = inputs;
   const { instances, lost, postgres, nats, activity } = health;
   const of = (service: string) => ({
     live: instances.filter((one) => one.service === service).length,
@@ -143,9 +147,9 @@ function pathOf({ health }: TopicInputs): PathTopic {
     gateways: {
       ...of('gateway'),
       inFlight: sum('http.in_flight@gateway/'),
-      p99Ms: most(instances.flatMap(({ service, http }) => (service === 'gateway' && http ? http.p99Ms || [] : []))),
+      p99Ms: requestP99(inputs) || null,
     },
-    pools: Object.entries(poolsByName(instances)).map(([name, { busy, max, waiting, waitP99Ms }]) => ({
+    pools: Object.entries(poolsByName(instances, latencies, health.at)).map(([name, { busy, max, waiting, waitP99Ms }]) => ({
       name,
       busy,
       max,
@@ -183,6 +187,12 @@ function pathOf({ health }: TopicInputs): PathTopic {
     },
     rssBytes: instances.length === 0 ? null : memoryOfAll(instances).rssBytes,
   };
+}
+
+function requestP99({ health: { at, instances }, latencies }: TopicInputs): number | null {
+  const gateways = instances.filter(({ service }) => service === 'gateway');
+  const measured = gateways.map(({ instance, http }) => [`gateway/${instance}`, http?.p99Ms] as const);
+  return lastMinute(latencies, at, { names: ['gateway'], quantile: 0.99, instances: measured });
 }
 
 function sumOf({ samples }: HealthAnswer, series: string): number | null {

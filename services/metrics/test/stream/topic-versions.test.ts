@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createHistory } from '../../src/history/history.ts';
+import { LatencyHistory } from '../../src/history/latencies.ts';
 import { createRegistry } from '../../src/instances/registry.ts';
 import { createMonitor } from '../../src/monitor/monitor.ts';
 import { createTopicVersions } from '../../src/stream/topic-versions.ts';
@@ -15,6 +16,8 @@ const LIMITS = {
 };
 /** Bytes a second that a page may take. */
 const MAX_BYTES_PER_S = 3_000;
+
+const latencies = new LatencyHistory();
 
 function monitorOf(instances: number) {
   const registry = createRegistry({ limit: 256, lostAfterMs: 5_000, dropAfterMs: 60_000 });
@@ -55,8 +58,8 @@ t.test('a topic that has not changed keeps its version, and a figure that nobody
   const record = monitorOf(0);
   const versions = createTopicVersions();
   const wanted = new Set(['path', 'findings']);
-  const first = new Map(versions.update(wanted, { health: record(1_000), collected: {}, events: [] }));
-  const second = versions.update(wanted, { health: record(2_000), collected: {}, events: [] });
+  const first = new Map(versions.update(wanted, { health: record(1_000), latencies, collected: {}, events: [] }));
+  const second = versions.update(wanted, { health: record(2_000), latencies, collected: {}, events: [] });
   t.equal(second.get('path')?.version, first.get('path')?.version);
   t.match(JSON.parse(second.get('path')?.data ?? ''), {
     requestsPerSecond: null,

@@ -23,7 +23,7 @@ const MIN_EVERY_MS = 5_000;
 export function useSeries(metrics: readonly string[]): SeriesView {
   const { params } = useAddress();
   const range = rangeOf(params);
-  const path = `timeseries?metric=${metrics.join()}&step=${range.stepS}&last=${range.seconds}`;
+  const path = `timeseries?metric=${encodeURIComponent(metrics.join())}&step=${range.stepS}&last=${range.seconds}`;
   const { value, at, problem } = useAnswer<SteppedAnswer>(path, {
     everyMs: Math.max(MIN_EVERY_MS, range.stepS * 1_000),
   });

@@ -1,5 +1,7 @@
 import { Link } from '../../address/router.tsx';
 import { useAnswer } from '../../live/use-answer.ts';
+import { useSeries } from '../../live/use-series.ts';
+import { Chart } from '../../parts/chart.tsx';
 import { Figure, Figures } from '../../parts/figures.tsx';
 import { Empty, Panel } from '../../parts/panel.tsx';
 import { format } from '../../quantities.tsx';
@@ -14,6 +16,10 @@ export function RouteDetail({ route, table }: { route: string; table: string | n
   const query = new URLSearchParams({ route, limit: String(MAX_RECORDS), ...(table && { table }) });
   const records = useAnswer<{ requests: Record[] }>(`requests?${query}`);
   const now = routes.value?.routes.find((one) => one.route === route && one.table === table);
+  const series = useSeries(['latency.p50', 'latency.p99'].map((figure) => `${figure}@gateway/${route}`));
+  const lines = ['p50', 'p99'].flatMap((name) =>
+    series.of(`latency.${name}`).map(({ values }) => ({ label: name, values })),
+  );
   const all = records.value?.requests ?? [];
   const mean = meanParts(all);
   return (
@@ -40,6 +46,7 @@ export function RouteDetail({ route, table }: { route: string; table: string | n
           <Figure name="Refused" value={now.refused} unit="count" tone={now.refused > 0 ? 'warn' : undefined} />
         </Figures>
       )}
+      {lines.length > 0 && <Chart small title="Latency, of all tables" series={series} lines={lines} unit="ms" />}
       {mean && (
         <>
           <h3>Where the time of its {all.length} kept requests went, on average</h3>
