@@ -97,7 +97,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       commaSeparated(config.DATABASE_REPLICA_URLS),
     );
     running = startMonitor({ config, bus, instance, postgres, actionPool, broadcaster, observe });
-    const { monitor, registry, history, latencies, collectors, pace, alerts, actions, timeline, store, publishTopics } = running;
+    const { monitor, registry, history, latencies, collectors, pace, alerts, actions, timeline, store, publishTopics } =
+      running;
     registerMetrics(metrics, { registry, history, latencies, broadcaster, alerts, timeline, store });
     registerTelemetryGauges(metrics, monitor.health);
     const descriptors = openDescriptors({
@@ -107,7 +108,18 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       observe,
     });
     const verifyToken = limiter.limitBadTokens(verifier);
-    const parts = { monitor, history, latencies, collectors, broadcaster, alerts, actions, timeline, analyzer, publishTopics };
+    const parts = {
+      monitor,
+      history,
+      latencies,
+      collectors,
+      broadcaster,
+      alerts,
+      actions,
+      timeline,
+      analyzer,
+      publishTopics,
+    };
     const app = buildApp({
       ...parts,
       onAsked: () => pace.note(),

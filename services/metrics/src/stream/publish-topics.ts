@@ -16,7 +16,12 @@ interface Sources {
 }
 
 /** Returns a function that sends the clients of the stream the topics that have changed. */
-export function topicPublisher({ broadcaster, collected, timeline, latencies }: Sources): (health: HealthAnswer) => void {
+export function topicPublisher({
+  broadcaster,
+  collected,
+  timeline,
+  latencies,
+}: Sources): (health: HealthAnswer) => void {
   const versions = createTopicVersions();
   return (health) => {
     const wanted = broadcaster.wantedTopics();

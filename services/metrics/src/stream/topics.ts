@@ -149,13 +149,15 @@ function pathOf(inputs: TopicInputs): PathTopic {
       inFlight: sum('http.in_flight@gateway/'),
       p99Ms: requestP99(inputs) || null,
     },
-    pools: Object.entries(poolsByName(instances, latencies, health.at)).map(([name, { busy, max, waiting, waitP99Ms }]) => ({
-      name,
-      busy,
-      max,
-      waiting,
-      waitP99Ms,
-    })),
+    pools: Object.entries(poolsByName(instances, latencies, health.at)).map(
+      ([name, { busy, max, waiting, waitP99Ms }]) => ({
+        name,
+        busy,
+        max,
+        waiting,
+        waitP99Ms,
+      }),
+    ),
     primary: {
       status: postgres.status,
       active: postgres.connections?.active ?? null,

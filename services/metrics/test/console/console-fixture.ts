@@ -18,8 +18,6 @@ export interface ConsoleFixture {
   servers: { primaryUrl: string; replicaUrl: string; natsUrl: string; natsPrefix: string };
   /** An instance of the service `gateway` that reports the figures of a small server. */
   gateway: { stop(): void };
-  /** Sends that server a request. */
-  ask(path: string): Promise<void>;
   /** Opens a tab whose errors, refused resources and requests to other hosts are complaints. */
   open(path: string, options?: TabOptions): Promise<Page>;
   complaints: string[];
@@ -77,7 +75,6 @@ export async function useConsole(t: Test): Promise<ConsoleFixture> {
     metrics,
     servers,
     gateway,
-    ask: async (path) => void (await app.inject(path)),
     open,
     complaints,
   };

@@ -33,7 +33,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title, exact: true }).click();
         await page.locator('main section, main .verdict').first().waitFor();
         t.equal(new URL(page.url()).pathname, `/console/${name}`);
-        await page.waitForFunction("!document.querySelector('main')?.textContent?.includes('Loading …')");
+        while ((await page.getByText('Loading …').count()) > 0) await page.waitForTimeout(50);
         t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${title} fits the width`);
         const found = (await page.evaluate(
           "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",

@@ -2,6 +2,7 @@
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { HeldOrder } from './held-order.ts';
 
 /** Rows before and after those in view, so that the focus can move to the next one. */
 const OVERSCAN = 8;
@@ -16,13 +17,15 @@ export interface VirtualRowsProps {
   row: (index: number) => ComponentChildren;
   /** Called with the first and last row in the document when they change. */
   onRange?: (first: number, last: number) => void;
+  /** Tell whether a person looks at a row. */
+  handlers?: HeldOrder<unknown>['handlers'];
 }
 
 export function VirtualRows(props: VirtualRowsProps) {
-  const { label, count, rowHeight, maxHeight, keyOf, row, onRange } = props;
-  const box = useRef<HTMLDivElement>(null);
+  const { label, count, rowHeight, maxHeight, keyOf, row, onRange, handlers } = props;
+  const box = useRef<HTMLElement>(null);
   const [, render] = useState(0);
-  const virtualizer = useRef<Virtualizer<HTMLDivElement, HTMLDivElement> | undefined>(undefined);
+  const virtualizer = useRef<Virtualizer<HTMLElement, HTMLElement> | undefined>(undefined);
   const options = {
     count,
     getScrollElement: () => box.current,
@@ -45,7 +48,15 @@ export function VirtualRows(props: VirtualRowsProps) {
   useEffect(() => onRange?.(first, last), [first, last]);
 
   return (
-    <div ref={box} class="virtual" style={{ maxHeight: `${maxHeight}px` }}>
+    <section
+      ref={box}
+      class="virtual"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a list without links needs the focus to scroll by keyboard.
+      tabIndex={0}
+      aria-label={`List of ${label.toLowerCase()}`}
+      style={{ maxHeight: `${maxHeight}px` }}
+      {...handlers}
+    >
       <ul aria-label={label} style={{ height: `${virtualizer.current.getTotalSize()}px` }}>
         {items.map(({ index, start }) => (
           <li
@@ -59,6 +70,6 @@ export function VirtualRows(props: VirtualRowsProps) {
           </li>
         ))}
       </ul>
-    </div>
+    </section>
   );
 }

@@ -10,9 +10,9 @@ export function JobsPage() {
   const { job } = useAddress().params;
   return (
     <>
-      <p class="page-tools">
+      <div class="page-tools">
         <LookAs why="which may see items, and retry, pause and cancel its jobs" />
-      </p>
+      </div>
       <div class="panels">
         {job !== undefined && <JobDetail key={job} id={job} />}
         <Jobs selected={job} />

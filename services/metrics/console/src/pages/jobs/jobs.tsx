@@ -1,8 +1,9 @@
 /** All jobs that the eyes see, the newest first; only the rows in view are in the document. */
 import { Link, setParams, useAddress } from '../../address/router.tsx';
 import { useEyes } from '../../eyes/eyes.tsx';
-import { useTopic } from '../../live/session.ts';
+import { usePaused, useTopic } from '../../live/session.ts';
 import { Figure, Figures, Meter } from '../../parts/figures.tsx';
+import { useHeldOrder } from '../../parts/held-order.ts';
 import { Empty, Loaded, Panel } from '../../parts/panel.tsx';
 import { VirtualRows } from '../../parts/virtual-rows.tsx';
 import { format } from '../../quantities.tsx';
@@ -66,14 +67,7 @@ export function Jobs({ selected }: { selected: string | undefined }) {
             </Empty>
           ) : (
             <>
-              <VirtualRows
-                label="Jobs"
-                count={jobs.length}
-                rowHeight={44}
-                maxHeight={440}
-                keyOf={(index) => jobs[index]?.id ?? String(index)}
-                row={(index) => <Job job={jobs[index] as JobRow} selected={jobs[index]?.id === selected} />}
-              />
+              <JobList jobs={jobs} selected={selected} />
               {jobs.length === MAX_JOBS && (
                 <p class="hint">The newest {format(MAX_JOBS, 'count')}: filter for older ones.</p>
               )}
@@ -82,6 +76,21 @@ export function Jobs({ selected }: { selected: string | undefined }) {
         }
       </Loaded>
     </Panel>
+  );
+}
+
+function JobList({ jobs, selected }: { jobs: readonly JobRow[]; selected: string | undefined }) {
+  const { rows, handlers } = useHeldOrder(jobs, ({ id }) => id, usePaused());
+  return (
+    <VirtualRows
+      label="Jobs"
+      count={rows.length}
+      rowHeight={44}
+      maxHeight={440}
+      keyOf={(index) => rows[index]?.id ?? String(index)}
+      row={(index) => <Job job={rows[index] as JobRow} selected={rows[index]?.id === selected} />}
+      handlers={handlers}
+    />
   );
 }
 

@@ -22,12 +22,12 @@ export function Plan({ query, fingerprint }: { query: string; fingerprint: strin
   };
   return (
     <section class="plan" aria-label="Plan">
-      <p class="controls">
+      <div class="controls">
         <button type="button" data-row="" disabled={action.busy} onClick={() => void explain()}>
           {action.busy ? 'Explaining …' : 'Explain'}
         </button>
         <LookAs why="whose policies the plan has" />
-      </p>
+      </div>
       {action.problem && <p class="problem">{action.problem}</p>}
       {plan && (
         <>
