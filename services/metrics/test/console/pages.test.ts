@@ -1,6 +1,5 @@
 /** Every page in light and dark, wide and narrow: axe-core objects to nothing, and nothing is cut off. */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import t from 'tap';
 import { PAGES } from '../../console/src/address/pages.ts';
 import { CONSOLE_PAGES } from '../../src/routes/console.ts';
@@ -12,7 +11,6 @@ interface Violation {
   nodes: { html: string }[];
 }
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const { metrics, open, complaints } = await useConsole(t);
 
 t.test('the service serves each page of the console', async (t) => {
@@ -28,7 +26,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       const page = await open('', { width, colorScheme });
       await page.getByText('Nothing is wrong.').waitFor();
       // Chromium's evaluate is not subject to the policy of the page.
-      await page.evaluate(axe);
+      await page.evaluate(axe.source);
       for (const { name, title } of PAGES) {
         await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title, exact: true }).click();
         await page.locator('main section, main .verdict').first().waitFor();

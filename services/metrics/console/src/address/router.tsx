@@ -15,8 +15,6 @@ function changed(): void {
 }
 addEventListener('popstate', changed);
 
-export const addressNow = (): Address => current;
-
 export function useAddress(): Address {
   const [address, setAddress] = useState(current);
   useEffect(() => {

@@ -19,7 +19,7 @@ function lookAs(token: string | null): void {
 }
 
 /** Returns what the token says of itself; the services verify it. */
-export function readClaims(token: string): { role: string; user: string | null } | undefined {
+function readClaims(token: string): { role: string; user: string | null } | undefined {
   try {
     const part = token.split('.')[1] as string;
     const text = new TextDecoder().decode(

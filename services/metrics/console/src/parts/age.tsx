@@ -3,7 +3,7 @@ import { format } from '../quantities.tsx';
 import { useNow } from './use-now.ts';
 
 /** How old a figure may be before it is grey and says so. */
-export const MAX_FRESH_MS = 15_000;
+const MAX_FRESH_MS = 15_000;
 
 /** Returns the age in ms of figures that are too old to be taken for those of now; undefined while they are fresh. */
 export function useStaleAge(at: number | undefined, maxMs = MAX_FRESH_MS): number | undefined {

@@ -11,7 +11,7 @@ export interface RoutesAnswer {
   routes: RouteTraffic[];
 }
 
-export const keyOfRoute = ({ route, table }: { route: string; table: string | null }) => `${route} ${table ?? ''}`;
+const keyOfRoute = ({ route, table }: { route: string; table: string | null }) => `${route} ${table ?? ''}`;
 export const useRoutes = () => useAnswer<RoutesAnswer>('requests/routes', { everyMs: 5_000 });
 
 const WINDOW_S = 10;
