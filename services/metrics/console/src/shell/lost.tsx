@@ -32,18 +32,30 @@ export function Lost() {
   );
 }
 
-/** Says which figures of the metrics service itself are missing. */
+const MAX_NAMED = 3;
+
+/** Says which figures of the metrics service itself are missing; those with one reason share a line. */
 export function Failing() {
   const failing = useTopic('status')?.value.failing ?? [];
   if (failing.length === 0) return null;
+  const reasons = [...new Set(failing.map(({ error }) => error))].slice(0, MAX_NAMED);
   return (
     <div class="lost missing">
-      {failing.map(({ name, error, collectedAt }) => (
-        <p key={name}>
-          <strong>No new figures of {name}</strong>
-          {collectedAt !== null && ` since ${formatTime(collectedAt)}`}: {error}
-        </p>
-      ))}
+      {reasons.map((reason) => {
+        const same = failing.filter(({ error }) => error === reason);
+        const names = same.slice(0, MAX_NAMED).map(({ name }) => name);
+        const more = same.length > MAX_NAMED ? ` and ${same.length - MAX_NAMED} more` : '';
+        const times = same.flatMap(({ collectedAt }) => collectedAt ?? []);
+        return (
+          <p key={reason}>
+            <strong>
+              No new figures of {names.join(', ')}
+              {more}
+            </strong>
+            {times.length > 0 && ` since ${formatTime(Math.min(...times))}`}: {reason}
+          </p>
+        );
+      })}
     </div>
   );
 }
