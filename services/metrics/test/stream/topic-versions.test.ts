@@ -43,6 +43,7 @@ t.test('all topics together take at most 3 KB a second with 80 instances', async
     const health = record(second * 1_000);
     for (const [name, { version, data }] of versions.update(new Set(TOPIC_NAMES), {
       health,
+      latencies,
       collected: {},
       events: [],
     })) {

@@ -6,6 +6,9 @@ export interface Address {
   readonly params: Readonly<Record<string, string>>;
 }
 
+/** Parameters to change: undefined takes one away. */
+export type Params = Readonly<Record<string, string | undefined>>;
+
 /** An unknown page is the first one. */
 export function parseAddress(url: string): Address {
   const { pathname, searchParams } = new URL(url);
@@ -15,7 +18,7 @@ export function parseAddress(url: string): Address {
 }
 
 /** Returns a reference relative to the folder of the console. Parameters without a value are left out. */
-export function formatAddress(page: PageName, params: Readonly<Record<string, string | undefined>>): string {
+export function formatAddress(page: PageName, params: Params): string {
   const given = Object.entries(params).filter((entry): entry is [string, string] => !!entry[1]);
   const query = new URLSearchParams(given).toString();
   return `./${page}${query && `?${query}`}`;

@@ -1,10 +1,8 @@
 /** The address of the tab as state: components render again when it changes. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { type Address, formatAddress, parseAddress } from './address.ts';
+import { type Address, formatAddress, type Params, parseAddress } from './address.ts';
 import { type PageName, pageOf } from './pages.ts';
-
-export type Params = Readonly<Record<string, string | undefined>>;
 
 const listeners = new Set<(address: Address) => void>();
 let current = parseAddress(location.href);

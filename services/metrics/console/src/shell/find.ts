@@ -1,8 +1,8 @@
 /** Finds what a search may mean: a process id, a request, a table, a job, a subscription, a statement, an instance, a page. */
 import type { StatementStats } from '../../../src/collectors/statements/collector.ts';
+import type { Params } from '../address/address.ts';
 import type { PageName } from '../address/pages.ts';
 import { PAGES } from '../address/pages.ts';
-import type { Params } from '../address/router.tsx';
 
 /** The names that the search looks through. */
 export interface Known {

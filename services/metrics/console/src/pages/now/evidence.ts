@@ -1,7 +1,7 @@
 /** Leads from a finding to the page that has its stack, plan or row. */
 import type { HealthAnswer } from '../../../../src/health/answer.ts';
+import type { Params } from '../../address/address.ts';
 import type { PageName } from '../../address/pages.ts';
-import type { Params } from '../../address/router.tsx';
 
 export type Finding = HealthAnswer['findings'][number];
 

@@ -1,6 +1,7 @@
 import type { Resource } from '../../../../src/health/capacity.ts';
+import type { Params } from '../../address/address.ts';
 import type { PageName } from '../../address/pages.ts';
-import { Link, type Params } from '../../address/router.tsx';
+import { Link } from '../../address/router.tsx';
 import { useTopic } from '../../live/session.ts';
 import { Meter } from '../../parts/figures.tsx';
 import { Empty, Panel } from '../../parts/panel.tsx';

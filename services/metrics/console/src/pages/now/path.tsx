@@ -1,8 +1,9 @@
 /** The way of a request and of a change through the system; each station leads to its page. */
 import type { ComponentChildren } from 'preact';
 import type { PathTopic } from '../../../../src/stream/topics.ts';
+import type { Params } from '../../address/address.ts';
 import type { PageName } from '../../address/pages.ts';
-import { Link, type Params } from '../../address/router.tsx';
+import { Link } from '../../address/router.tsx';
 import { useTopic } from '../../live/session.ts';
 import { format } from '../../quantities.tsx';
 
