@@ -19,7 +19,7 @@ Without a name, all of the list run.
   --quick        shows that everything works, not how fast it is
   --json <file>  writes the results
   --seed <n>     repeats the trials that draw at random with this seed
-  --only <text>  runs only the faults of the trial findings whose name contains it
+  --only <text>  runs only the faults of the trial findings whose names contain it, or one of several separated by commas
   --help         prints this text
 
 HTTP scenarios

@@ -16,7 +16,7 @@ export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'ba
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
 /** Every service with a database answers these. */
-const DATABASE_INSPECTIONS = ['held', 'statements', 'text', 'process'] as const;
+const DATABASE_INSPECTIONS = ['held', 'statements', 'text', 'process', 'threads'] as const;
 
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {
   const subjects = subjectsFor(prefix);
@@ -82,7 +82,8 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
       subscribe: [
         subjects.allTelemetry,
         subjects.allAlerts,
-        subjects.allInspectionsOf('process'),
+        ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
+        subjects.allInspectionsOf('requests'),
         allReplies('metrics'),
       ],
     },

@@ -17,6 +17,7 @@ export * from './live.ts';
 export * from './message-id.ts';
 export * from './nats-authorization.ts';
 export * from './performance.ts';
+export * from './performance-paths.ts';
 export { MAX_STATEMENT_LENGTH, redact, redactStatement, redactUrl, statementShape } from './redact.ts';
 export { shellWord } from './shell-word.ts';
 export * from './subjects.ts';

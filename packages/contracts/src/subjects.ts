@@ -5,7 +5,7 @@ export type Priority = (typeof PRIORITIES)[number];
 export type ServiceName = 'gateway' | 'realtime' | 'batch' | 'metrics';
 export type Severity = 'info' | 'warning' | 'critical';
 /** `subscriptions`: LiveListRequest → LiveList; `why`: LiveWhyRequest → LiveWhy. */
-export type Inspection = 'held' | 'statements' | 'text' | 'requests' | 'process' | 'subscriptions' | 'why';
+export type Inspection = 'held' | 'statements' | 'text' | 'requests' | 'process' | 'threads' | 'subscriptions' | 'why';
 
 export interface Subjects {
   /** `changes.<schema>.<table>`: JetStream, an envelope for each transaction and table. */

@@ -123,6 +123,19 @@ export const TrafficWindow = Type.Object({
 });
 export type TrafficWindow = Static<typeof TrafficWindow>;
 
+export const CacheStats = Type.Object({
+  bytes,
+  limitBytes: bytes,
+  entries: count,
+  hitsTotal: count,
+  missesTotal: count,
+  storedTotal: count,
+  refusedTotal: Type.Integer({ minimum: 0, description: 'answers older than a change, or too large' }),
+  droppedTotal: Type.Integer({ minimum: 0, description: 'entries that changes or pauses made useless' }),
+  paused: Type.Union([Type.String(), Type.Null()], { description: 'why nothing is served from it now' }),
+});
+export type CacheStats = Static<typeof CacheStats>;
+
 export const ReadStats = Type.Object({
   /** Data reads by the place that answered them. */
   replicaTotal: count,
@@ -246,6 +259,7 @@ export const Telemetry = Type.Object({
   /** In two messages after the end of each window. */
   traffic: Type.Optional(TrafficWindow),
   reads: Type.Optional(ReadStats),
+  cache: Type.Optional(CacheStats),
   pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
   replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
   statements: Type.Optional(Type.Array(StatementFigures, { maxItems: 20 })),
@@ -267,5 +281,5 @@ export function telemetrySenderProblem(
 
 export type TelemetrySections = Pick<
   Telemetry,
-  'http' | 'traffic' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
+  'http' | 'traffic' | 'reads' | 'cache' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
 >;

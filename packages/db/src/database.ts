@@ -19,7 +19,7 @@ import { checkReplica, checkSchema, unreachable } from './setup/check-opened.ts'
 import { watcherName } from './setup/connection-budget.ts';
 import { sizePools } from './setup/size-pools.ts';
 import { StatementLog } from './statements/log.ts';
-import { statementFigures, statementText } from './statements/rows.ts';
+import { createStatementFigures, statementText } from './statements/rows.ts';
 import { openStreams } from './stream/streams.ts';
 import { RoleTimeouts } from './transactions/role-timeouts.ts';
 
@@ -212,6 +212,7 @@ function assemble(parts: Parts): Database {
   const reads = replicas.map(({ pool }) => pool);
   const pools = [write, ...reads, analytics, ...replicas.map((replica) => replica.analytics), admin];
   const registries = pools.map(({ statements }) => statements);
+  const figures = createStatementFigures(registries);
   const { log } = write.statements;
   const streams = openStreams({ router, analytics, primary, read: (request) => router.read(request) });
   return {
@@ -233,7 +234,7 @@ function assemble(parts: Parts): Database {
     },
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
-    statements: (max = 50) => statementFigures(registries, max),
+    statements: (max = 50) => figures(max),
     statementText: (id) => statementText(registries, id),
     slow: () => log.slow(),
     recent: () => log.recent(),

@@ -23,6 +23,11 @@ export const baseConfig = {
     description:
       'bearer token for /metrics, at least 16 characters without blanks, for a Prometheus without a JWT; empty: tokens with the role ops alone',
   }),
+  INSPECT_HEAP: Type.Enum(['off', 'on'], {
+    default: 'off',
+    description:
+      'on: a token with the role service_role may have a heap snapshot written, which has every secret and row that the process knows; a private file that is deleted after a day',
+  }),
   METRICS_CACHE_MS: Type.Integer({
     default: 1_000,
     minimum: 0,

@@ -9,6 +9,36 @@ export const configErrors = defineErrors('CONFIG', {
   }),
 });
 
+export const processErrors = defineErrors('PROCESS', {
+  SNAPSHOT_OFF: row({
+    status: 403,
+    message: 'this instance writes no heap snapshots',
+    hint: 'A snapshot has every secret and row that the process knows. Set INSPECT_HEAP=on to allow them.',
+  }),
+  MEMORY: row<{ needed: number; available: number }>({
+    status: 503,
+    message: (p) =>
+      `a heap snapshot takes some ${Math.ceil(p.needed / 1024 ** 2)} MB of memory, and ${Math.floor(p.available / 1024 ** 2)} MB are available`,
+    hint: 'Take a heap profile instead (what=heap), or give the process more memory.',
+  }),
+  FOLDER: row<{ folder: string }>({
+    status: 500,
+    message: (p) => `the folder ${p.folder} belongs to another user, or others may open it`,
+    hint: 'Remove it; the service makes it anew.',
+  }),
+  NO_WORKER: row<{ id: number; known: readonly string[] }>({
+    status: 404,
+    message: (p) => `there is no worker ${p.id} in this instance`,
+    hint: (p) =>
+      p.known.length === 0 ? 'It has no workers.' : `Its workers are ${p.known.join(', ')}: see workers/info.`,
+  }),
+  THREAD: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `the worker did not answer: ${p.reason}`,
+    hint: 'It may have ended; workers/info lists those that run.',
+  }),
+});
+
 export const authErrors = defineErrors('AUTH', {
   TOKEN_INVALID: row<{ reason: string }>({
     status: 401,

@@ -17,7 +17,7 @@ declare module 'fastify' {
 }
 
 /** `ms` is the time from the request's head to the end of the response. */
-export type RecordAnswer = (status: number, ms: number) => void;
+export type RecordAnswer = (status: number, ms: number, requestId?: string) => void;
 
 interface RouteTiming {
   readonly method: string;
@@ -31,6 +31,9 @@ interface RouteTiming {
 }
 
 interface Timings {
+  /** Histograms by the first digit of the status, which the routes and statuses share that have none of their own. */
+  readonly others: (Histogram | undefined)[];
+  histograms: number;
   readonly connections: Connections;
   readonly routes: Map<string, RouteTiming>;
 }
@@ -39,7 +42,10 @@ interface Timings {
 const UNCOUNTED = new Set(['/livez', '/readyz', '/metrics']);
 /** Further templates share one name. */
 const MAX_ROUTES = 50;
+/** Each has 18 series on the page, which has at most 2,000. */
+const MAX_HISTOGRAMS = 32;
 const OTHER = '(other)';
+const SHARED = '(rest)';
 const UNKNOWN = '(none)';
 const EVENT_STREAM = 'text/event-stream';
 
@@ -49,7 +55,7 @@ type OnResponse = (request: FastifyRequest, reply: FastifyReply, done: () => voi
 
 export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   const connections = trackConnections(app);
-  const timings: Timings = { connections, routes: new Map() };
+  const timings: Timings = { connections, routes: new Map(), others: [], histograms: 0 };
   timingsOf.set(app.server, timings);
   metrics.gauge('tidemark_http_in_flight', 'Requests being answered, without event streams', [], (gauge) =>
     gauge.set(connections.inFlight()),
@@ -61,7 +67,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     gauge.set(connections.upgradedOpen()),
   );
   metrics.gauge('tidemark_http_connections', 'Open connections', [], (gauge) => gauge.set(connections.open()));
-  showSeconds(metrics, timings.routes);
+  showSeconds(metrics, timings);
   showStreams(metrics, timings.routes);
 
   app.addHook('onRequest', (request, _reply, done) => {
@@ -80,7 +86,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
       connections.ended(request.raw);
       if (endless) return done();
       if (isEventStream(reply)) countStream(timings, request.method, route.url);
-      else (only ?? recordOf.get(request.method))?.(reply.statusCode, reply.elapsedTime);
+      else (only ?? recordOf.get(request.method))?.(reply.statusCode, reply.elapsedTime, request.id);
       done();
     };
     ours.add(hook);
@@ -106,7 +112,7 @@ export function recordUnrouted(app: BaseApp, request: FastifyRequest, reply: Fas
   const record = recorderOf(timings, request.method, UNKNOWN);
   reply.raw.once('finish', () => {
     timings.connections.ended(request.raw);
-    record(reply.statusCode, reply.elapsedTime);
+    record(reply.statusCode, reply.elapsedTime, request.id);
   });
 }
 
@@ -156,11 +162,11 @@ function isEventStream(reply: FastifyReply): boolean {
 }
 
 /** An app has more routes than are ever used. */
-function timingOf({ routes }: Timings, method: string, url: string): RouteTiming {
+function timingOf({ routes }: Pick<Timings, 'routes'>, method: string, url: string): RouteTiming {
   const key = `${method} ${url}`;
   const known = routes.get(key);
   if (known) return known;
-  if (routes.size >= MAX_ROUTES - 1 && url !== OTHER) return timingOf({ routes } as Timings, '*', OTHER);
+  if (routes.size >= MAX_ROUTES - 1 && url !== OTHER) return timingOf({ routes }, '*', OTHER);
   const timing: RouteTiming = {
     method,
     url,
@@ -177,7 +183,7 @@ function timingOf({ routes }: Timings, method: string, url: string): RouteTiming
 function recorderOf(timings: Timings, method: string, url: string): RecordAnswer {
   if (UNCOUNTED.has(url)) return () => {};
   let timing: RouteTiming | undefined;
-  return (status, ms) => {
+  return (status, ms, requestId) => {
     timing ??= timingOf(timings, method, url);
     timing.requestsTotal += 1;
     if (status >= 500) timing.errorsTotal += 1;
@@ -185,11 +191,20 @@ function recorderOf(timings: Timings, method: string, url: string): RecordAnswer
     const digit = status < 600 ? (status / 100) | 0 : 5;
     let seconds = timing.classes[digit];
     if (seconds === undefined) {
-      seconds = new Histogram();
+      seconds = histogramOf(timings, digit);
       timing.classes[digit] = seconds;
     }
-    seconds.observe(ms / 1_000);
+    seconds.observe(ms / 1_000, requestId);
   };
+}
+
+function histogramOf(timings: Timings, digit: number): Histogram {
+  if (timings.histograms < MAX_HISTOGRAMS) {
+    timings.histograms += 1;
+    return new Histogram();
+  }
+  timings.others[digit] ??= new Histogram();
+  return timings.others[digit];
 }
 
 function countStream(timings: Timings, method: string, url: string): void {
@@ -204,11 +219,17 @@ function showStreams(metrics: Metrics, routes: ReadonlyMap<string, RouteTiming>)
   });
 }
 
-function showSeconds(metrics: Metrics, routes: ReadonlyMap<string, RouteTiming>): void {
+function showSeconds(metrics: Metrics, { routes, others }: Timings): void {
   const name = 'tidemark_http_request_seconds';
-  new ComputedHistogram(metrics.registry, name, 'Time from request to response', () =>
-    [...routes.values()].flatMap(({ method, url, classes }) =>
-      classes.flatMap((seconds, digit) => seconds?.lines(name, { method, route: url, status: `${digit}xx` }) ?? []),
-    ),
-  );
+  new ComputedHistogram(metrics.registry, name, 'Time from request to response', () => {
+    const shown = [...routes.values()].flatMap(({ method, url, classes }) =>
+      classes.flatMap((seconds, digit) =>
+        seconds && seconds !== others[digit] ? seconds.lines(name, { method, route: url, status: `${digit}xx` }) : [],
+      ),
+    );
+    const shared = others.flatMap(
+      (seconds, digit) => seconds?.lines(name, { method: '*', route: SHARED, status: `${digit}xx` }) ?? [],
+    );
+    return [...shown, ...shared];
+  });
 }

@@ -16,7 +16,7 @@ export { CompressionCounts, registerCompressionMetrics } from './compression/com
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { databaseAliases, databaseConfig, databaseOptions } from './database-config.ts';
 export { type DescriptorEvent, type Descriptors, openDescriptors } from './descriptors.ts';
-export { authErrors, configErrors, httpErrors, limitErrors } from './errors.ts';
+export { authErrors, configErrors, httpErrors, limitErrors, processErrors } from './errors.ts';
 export { every, type Repeating, type TaskFailed } from './every.ts';
 export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
@@ -43,7 +43,8 @@ export { createLogger, type Level, type Logger, type LoggerOptions } from './log
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
 export type { OneWriteResponse } from './one-write.ts';
-export { answerProcessInspections } from './process-inspections.ts';
+export { answerProcessInspections, type WorkerProcesses } from './process-inspections.ts';
+export { profileMainThread } from './process-profile.ts';
 export {
   type ChildMessage,
   explain,

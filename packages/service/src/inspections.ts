@@ -1,5 +1,4 @@
 /** Answers the operators' requests on `inspect.…`, which the metrics service forwards. */
-import type { Bus } from '@tidemark/bus';
 import {
   type HeldAnswer,
   HeldRequest,
@@ -9,22 +8,19 @@ import {
   StatementTextRequest,
 } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
-import { answerProcessInspections } from './process-inspections.ts';
+import { answerProcessInspections, type ProcessInspectionsOptions } from './process-inspections.ts';
 import { verifyOperator } from './tokens/operator.ts';
-import type { VerifyToken } from './tokens/verifier.ts';
 
-export interface InspectionsOptions {
-  bus: Pick<Bus, 'answer' | 'subjects'>;
-  instance: string;
+export interface InspectionsOptions extends ProcessInspectionsOptions {
   db: Pick<Database, 'held' | 'slow' | 'recent' | 'statementText'>;
-  verifyToken: VerifyToken;
 }
 
 /** Each answer redacts up to 200 statements, some 10 µs each. */
 const CONCURRENCY = 2;
 
 /** Shows the connections in use with their holders, the slow and the latest statements, and the process. The result ends it. */
-export function answerDatabaseInspections({ bus, instance, db, verifyToken }: InspectionsOptions): () => void {
+export function answerDatabaseInspections({ db, ...options }: InspectionsOptions): () => void {
+  const { bus, instance, verifyToken } = options;
   const answers = [
     bus.answer(
       bus.subjects.inspect('held', instance),
@@ -52,7 +48,7 @@ export function answerDatabaseInspections({ bus, instance, db, verifyToken }: In
       { schema: StatementTextRequest, concurrency: CONCURRENCY },
     ),
   ];
-  const stopProcess = answerProcessInspections({ bus, instance, verifyToken });
+  const stopProcess = answerProcessInspections(options);
   return () => {
     stopProcess();
     for (const answer of answers) answer.unsubscribe();

@@ -5,7 +5,7 @@ import type { BaseApp } from './base-app-type.ts';
 import { registerCompression } from './compression/compress-replies.ts';
 import { authErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';
-import { OPEN_METRICS_TYPE, prefersOpenMetrics, toOpenMetrics } from './open-metrics.ts';
+import { exemplarsOf, OPEN_METRICS_TYPE, prefersOpenMetrics, toOpenMetrics } from './open-metrics.ts';
 import { sharedResult } from './shared-result.ts';
 
 export interface MetricsPageOptions {
@@ -28,7 +28,7 @@ export function metricsRoute(app: BaseApp, metrics: Metrics, options: MetricsPag
       if (!mayRead) throw authErrors.METRICS();
       reply.header('cache-control', 'no-store').header('vary', 'accept');
       if (prefersOpenMetrics(request.headers.accept))
-        return reply.type(OPEN_METRICS_TYPE).send(toOpenMetrics(await page()));
+        return reply.type(OPEN_METRICS_TYPE).send(toOpenMetrics(await page(), exemplarsOf(metrics.registry)));
       return reply.type(metrics.registry.contentType).send(await page());
     });
   });

@@ -1,4 +1,4 @@
-/** Samples what the main thread of this process does, by V8's own profilers. */
+/** Samples what a thread does, by V8's own profilers. */
 import { Session } from 'node:inspector/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,31 +7,33 @@ const CPU_INTERVAL_US = 2_000;
 /** Bytes between two sampled allocations. */
 const HEAP_INTERVAL_BYTES = 64 * 1_024;
 
-/** Resolves to the content of a .cpuprofile. */
-export function profileCpu(seconds: number): Promise<object> {
-  return inSession(async (session) => {
-    await session.post('Profiler.enable');
-    await session.post('Profiler.setSamplingInterval', { interval: CPU_INTERVAL_US });
-    await session.post('Profiler.start');
+/** Sends a command of the inspector's protocol to a thread. */
+export type PostToThread = (method: string, params?: object) => Promise<object>;
+
+/**
+ * Resolves to the content of a .cpuprofile, or of a .heapprofile: allocations of this time that are still in use, by the function
+ * that made them.
+ */
+export async function profileThread(post: PostToThread, what: 'cpu' | 'heap', seconds: number): Promise<object> {
+  if (what === 'heap') {
+    await post('HeapProfiler.startSampling', { samplingInterval: HEAP_INTERVAL_BYTES });
     await sleep(seconds * 1_000);
-    return (await session.post('Profiler.stop')).profile;
-  });
+    return ((await post('HeapProfiler.stopSampling')) as { profile: object }).profile;
+  }
+  await post('Profiler.enable');
+  await post('Profiler.setSamplingInterval', { interval: CPU_INTERVAL_US });
+  await post('Profiler.start');
+  await sleep(seconds * 1_000);
+  return ((await post('Profiler.stop')) as { profile: object }).profile;
 }
 
-/** Resolves to the content of a .heapprofile: allocations of this time that are still in use, by the function that made them. */
-export function profileHeap(seconds: number): Promise<object> {
-  return inSession(async (session) => {
-    await session.post('HeapProfiler.startSampling', { samplingInterval: HEAP_INTERVAL_BYTES });
-    await sleep(seconds * 1_000);
-    return (await session.post('HeapProfiler.stopSampling')).profile;
-  });
-}
-
-async function inSession(profile: (session: Session) => Promise<object>): Promise<object> {
+export async function profileMainThread(what: 'cpu' | 'heap', seconds: number): Promise<object> {
   const session = new Session();
   session.connect();
+  // The types declare a signature for each command only.
+  const post = session.post.bind(session) as unknown as PostToThread;
   try {
-    return await profile(session);
+    return await profileThread(post, what, seconds);
   } finally {
     session.disconnect();
   }

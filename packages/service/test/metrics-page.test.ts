@@ -63,6 +63,10 @@ t.test('requests within METRICS_CACHE_MS share one rendering', async (t) => {
 t.test('Prometheus gets OpenMetrics when it asks for it, and the text format otherwise', async (t) => {
   const metrics = createMetrics('test');
   metrics.counter('tidemark_done_total', 'Done').inc(3);
+  const waits = metrics.histogram('tidemark_wait_seconds', 'Wait');
+  waits.observe(0.2);
+  waits.observe(0.3, 'r-1');
+  waits.observe(0.4, 'r-2');
   const app = buildBaseApp({
     logger: createLogger({ service: 'test', instance: 'i', level: 'silent' }),
     health: createHealth(),
@@ -78,9 +82,16 @@ t.test('Prometheus gets OpenMetrics when it asks for it, and the text format oth
   t.match(open.body, /^# TYPE tidemark_done counter\ntidemark_done_total\{service="test"\} 3\n/m);
   t.match(open.body, /[^\n]\n# EOF\n$/);
   t.notMatch(open.body, /\n\n|^# TYPE \S+_total /m);
+  t.match(
+    open.body,
+    /^tidemark_wait_seconds_bucket\{le="0.5",service="test"\} 3 # \{request_id="r-2"\} 0\.4 \d+\.\d{3}$/m,
+    'the newest request of the bucket',
+  );
+  t.match(open.body, /^tidemark_wait_seconds_bucket\{le="0.25",service="test"\} 1$/m, 'without an id there is none');
   for (const accept of ['text/plain', '*/*', 'application/openmetrics-text;q=0.1,text/plain']) {
     const text = await ask(accept);
     t.match(text.headers['content-type'], /^text\/plain/);
     t.match(text.body, /^# TYPE tidemark_done_total counter\n/m, 'also after a page in OpenMetrics');
+    t.notMatch(text.body, / # \{/, 'exemplars are not part of the text format');
   }
 });

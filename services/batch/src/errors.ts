@@ -281,6 +281,11 @@ export const errors = defineErrors('BATCH', {
     hint: 'Send a smaller image or a cheaper transform, or raise BATCH_ITEM_TIMEOUT_MS.',
   }),
   /** Never on a row: the chunk runs again. */
+  WORKER_PROFILE: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `the worker process took no profile: ${p.reason}`,
+    hint: 'It may have been recycled. workers/info lists those that run.',
+  }),
   WORKER_NOT_STARTED: row<{ how: string }>({
     status: 503,
     message: (p) => `a worker process ended at its start: ${p.how}`,

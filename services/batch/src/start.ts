@@ -107,7 +107,16 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       statements: database.statements(20),
       workers: workers(),
     });
-    const stopInspections = verifyToken && answerDatabaseInspections({ bus, instance, db: database, verifyToken });
+    const stopInspections =
+      verifyToken &&
+      answerDatabaseInspections({
+        bus,
+        instance,
+        db: database,
+        verifyToken,
+        inspectHeap: config.INSPECT_HEAP,
+        workers: engine.workers,
+      });
     const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, config, sections, observe });
     const stopTelemetry = () => {
       shares.stop();

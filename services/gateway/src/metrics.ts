@@ -2,7 +2,7 @@ import type { Database } from '@tidemark/db';
 import type { PlanCache } from '@tidemark/plan';
 import { type BaseApp, httpStats, type Metrics, type TelemetryOptions } from '@tidemark/service';
 import type { Cache } from './cache/cache.ts';
-import { readStats } from './cache/cache-metrics.ts';
+import { cacheStats, readStats } from './cache/cache-metrics.ts';
 import type { TrafficWindows } from './http/requests/traffic-windows.ts';
 
 export function telemetrySections(
@@ -10,12 +10,14 @@ export function telemetrySections(
   db: Database,
   cache: Cache | undefined,
   traffic: TrafficWindows,
+  cacheBytes: number,
 ): TelemetryOptions['sections'] {
   const latest = twice(traffic);
   return () => ({
     http: httpStats(app),
     ...latest(),
     reads: readStats(db, cache),
+    ...(cache && { cache: cacheStats(cache, cacheBytes) }),
     pools: db.poolStats(),
     replicas: db.replicaStats(),
     statements: db.statements(20),

@@ -102,9 +102,15 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     observe,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
-  const stopDatabaseInspections = answerDatabaseInspections({ bus, instance, db, verifyToken });
+  const stopDatabaseInspections = answerDatabaseInspections({
+    bus,
+    instance,
+    db,
+    verifyToken,
+    inspectHeap: config.INSPECT_HEAP,
+  });
   const stopRequestInspections = answerRequestInspections({ bus, instance, records, verifyToken });
-  const sections = telemetrySections(app, db, cache, traffic);
+  const sections = telemetrySections(app, db, cache, traffic, config.CACHE_BYTES);
   const memory = cache ? [{ name: 'cache', bytes: () => cache.stats().bytes, giveBack: () => cache.dropAll() }] : [];
   const telemetry = startTelemetry({
     bus,

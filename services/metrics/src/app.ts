@@ -17,6 +17,7 @@ import { actionsRoute } from './routes/actions.ts';
 import { adviceRoute } from './routes/advice.ts';
 import { alertsRoute } from './routes/alerts.ts';
 import { analyzeRoute } from './routes/analyze.ts';
+import { cacheRoute } from './routes/cache.ts';
 import { capacityRoute } from './routes/capacity.ts';
 import { connectionsRoute } from './routes/connections.ts';
 import { consoleFiles } from './routes/console.ts';
@@ -26,6 +27,7 @@ import { eventsRoute } from './routes/events.ts';
 import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
+import { jobsRoute } from './routes/jobs.ts';
 import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
 import { locksRoute } from './routes/locks.ts';
@@ -70,6 +72,8 @@ const PERFORMANCE_ROUTES = [
   digestRoute,
   statementsRoute,
   workersRoute,
+  jobsRoute,
+  cacheRoute,
   memoryRoute,
   processRoute,
   processesRoute,

@@ -1,7 +1,7 @@
 import { connectBus } from '@tidemark/bus';
 import { openPool } from '@tidemark/db';
 import {
-  answerProcessInspections,
+  answerDatabaseInspections,
   busOptions,
   commaSeparated,
   createHealth,
@@ -26,7 +26,7 @@ import { checkAlertUrls } from './alerts/start-alerts.ts';
 import { createAnalyzer } from './analyze/analyzer.ts';
 import { buildApp } from './app.ts';
 import { checkCertificateUrls } from './collectors/certificates.ts';
-import { connectPostgres, type PostgresConnection } from './collectors/postgres-connection.ts';
+import { connectPostgres, type InspectedConnection } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
 import { errors } from './errors.ts';
 import { eventLevels, type ServiceEvent } from './events.ts';
@@ -66,7 +66,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     observe,
   });
   const bus = await connectBus({ ...busOptions(config, 'metrics'), name: instance, observe });
-  let postgres: PostgresConnection | undefined;
+  let postgres: InspectedConnection | undefined;
   const { METRICS_ANALYZE_URL: analyzeUrl } = config;
   const analyzer = analyzeUrl === '' ? undefined : createAnalyzer(analyzeUrl, `tidemark/${instance}`);
   const actionPool =
@@ -145,7 +145,13 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     });
     logger.info({ url }, 'listening');
     const sections = () => ({ http: httpStats(app), pools: postgres?.poolStats() ?? [] });
-    const stopInspections = answerProcessInspections({ bus, instance, verifyToken: verifier });
+    const stopInspections = answerDatabaseInspections({
+      bus,
+      instance,
+      db: postgres.inspected,
+      verifyToken: verifier,
+      inspectHeap: config.INSPECT_HEAP,
+    });
     const telemetry = startTelemetry({ bus, service: 'metrics', instance, url, health, config, sections, observe });
     const stopTelemetry = () => {
       telemetry.stop();

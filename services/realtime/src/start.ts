@@ -81,7 +81,13 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       sockets: live.socketStats(),
       ...(relay ? { relay: relay.stats() } : {}),
     });
-    const stopInspections = answerDatabaseInspections({ bus, instance, db: database, verifyToken });
+    const stopInspections = answerDatabaseInspections({
+      bus,
+      instance,
+      db: database,
+      verifyToken,
+      inspectHeap: config.INSPECT_HEAP,
+    });
     const { ring } = live.feed;
     const telemetry = startTelemetry({
       bus,

@@ -24,7 +24,7 @@ export interface TrialContext {
   readonly quick: boolean;
   readonly mode: Mode;
   readonly seed: number | undefined;
-  /** A trial with several parts runs only those whose names contain it. */
+  /** A trial with several parts runs only those whose names contain it, or one of several separated by commas. */
   readonly only: string | undefined;
   log(line: string): void;
   /** Undo functions run at the end in reverse order, whatever happens; an error is a finding. */

@@ -4,8 +4,9 @@ import { runLab } from '../lab/run-lab.ts';
 import type { TrialResult } from '../lab/run-trial.ts';
 import type { Trial } from '../lab/trial.ts';
 import { idle } from './idle.ts';
+import { telemetry } from './telemetry.ts';
 
-export const watchingScenarios: readonly Trial[] = [idle];
+export const watchingScenarios: readonly Trial[] = [idle, telemetry];
 
 export async function runWatching(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = watchingScenarios.map(({ name }) => name);

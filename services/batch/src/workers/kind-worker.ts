@@ -27,6 +27,7 @@ let stopping = new AbortController();
 
 process.on('message', (message: ToWorker) => {
   if (message.type === 'run') void run(message.task).then(done);
+  else if (message.type === 'profile') void profile(message.what, message.seconds).then(send);
   else if (message.type === 'stop') stopping.abort();
   else onAdmission?.(message.type === 'refused' ? message.failure : undefined);
 });
@@ -37,6 +38,16 @@ async function run(task: Task): Promise<Outcome> {
   const kind = kinds.get(task.kind) ?? (await load(task.kind));
   const { storeTimeoutMs, limits } = settings;
   return runTask(kind, task, { store, storeTimeoutMs, limits, signal: stopping.signal, admit });
+}
+
+/** The module is loaded on demand, because most workers never need it. */
+async function profile(what: 'cpu' | 'heap', seconds: number): Promise<FromWorker> {
+  try {
+    const { profileMainThread } = await import('@tidemark/service');
+    return { type: 'profile', profile: await profileMainThread(what, seconds) };
+  } catch (error) {
+    return { type: 'profile', problem: (error as Error).message };
+  }
 }
 
 function done(outcome: Outcome): void {

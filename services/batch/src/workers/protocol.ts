@@ -37,6 +37,8 @@ export interface WorkerData {
 
 export type ToWorker =
   | { type: 'run'; task: Task }
+  /** Sample the processor or allocations, also while a task runs. */
+  | { type: 'profile'; what: 'cpu' | 'heap'; seconds: number }
   /** The signal of the running task is aborted; the process is killed soon after. */
   | { type: 'stop' }
   | { type: 'admitted' }
@@ -47,6 +49,8 @@ export type FromWorker =
   | { type: 'ready' }
   /** The item needs this many bytes of memory; its time limit is suspended until the reply. */
   | { type: 'admit'; bytes: number }
+  | { type: 'profile'; profile: object; problem?: undefined }
+  | { type: 'profile'; profile?: undefined; problem: string }
   | { type: 'done'; outcome: Outcome; residentBytes: number };
 
 export interface Success {

@@ -2,12 +2,13 @@
  * This is not piscina, because a worker is a process (see worker-process.ts), a task must know which one ran it, when its memory
  * is free, and that nothing waits beyond a limit.
  */
-import type { TidemarkError } from '@tidemark/contracts';
+import type { TidemarkError, WorkerInfo } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import type { Admission } from './admission.ts';
 import type { Failure, Outcome, Task, WorkerData } from './protocol.ts';
+import { workerInfo } from './worker-info.ts';
 import { type Ended, startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
@@ -43,6 +44,9 @@ export interface WorkerPool {
   waiting(): number;
   recycledTotal(): number;
   problem(): string | undefined;
+  list(): WorkerInfo[];
+  /** Undefined: no worker has this pid. */
+  profile(pid: number, what: 'cpu' | 'heap', seconds: number): Promise<object> | undefined;
   close(): Promise<void>;
 }
 
@@ -202,6 +206,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     waiting: () => queue.length,
     recycledTotal: () => recycled,
     problem: () => problem,
+    list: () => [...all, ...isolated].map(workerInfo),
+    profile: (pid, what, seconds) => [...all, ...isolated].find((worker) => worker.pid === pid)?.profile(what, seconds),
     async close() {
       closed = true;
       shrinking.stop();

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { errors } from '../errors.ts';
 import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
 
 export type Ended =
@@ -24,6 +25,11 @@ export interface RunOptions {
 }
 
 export interface WorkerProcess {
+  readonly pid: number | undefined;
+  /** The task that runs now, and its start by performance.now(). */
+  running(): { task: Task; at: number } | undefined;
+  /** One at a time: a second caller gets the result of the first one. */
+  profile(what: 'cpu' | 'heap', seconds: number): Promise<object>;
   /** Resolves when the process is idle or has ended, so that its memory is free. Runs one task at a time. */
   run(task: Task, options: RunOptions): Promise<Ended>;
   isAlive(): boolean;
@@ -59,6 +65,8 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
   let restingBytes = 0;
   let peakBytes = 0;
   let isOverMemory = false;
+  let running: { task: Task; at: number } | undefined;
+  let profiling: { profile: Promise<object>; onEnd: (message: FromWorker & { type: 'profile' }) => void } | undefined;
   let onMessage: ((message: FromWorker) => void) | undefined;
   let onStart: () => void = () => {};
   const started = new Promise<void>((resolve) => {
@@ -83,7 +91,8 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
     if (message.type === 'ready') {
       isReady = true;
       onStart();
-    } else onMessage?.(message);
+    } else if (message.type === 'profile') profiling?.onEnd(message);
+    else onMessage?.(message);
   });
   send(workerData);
 
@@ -110,6 +119,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
     if (!isReady) return { type: 'not started', how: end };
     if (options.signal.aborted) return { type: 'stopped' };
     tasks += 1;
+    running = { task, at: performance.now() };
     // A task may end its process before the next look.
     peakBytes = restingBytes || residentBytesOf(child.pid);
     looking = setInterval(look, LOOK_MS);
@@ -120,6 +130,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
       });
     } finally {
       clearInterval(looking);
+      running = undefined;
       onMessage = undefined;
     }
   }
@@ -170,7 +181,27 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
     return settle;
   }
 
+  function profile(what: 'cpu' | 'heap', seconds: number): Promise<object> {
+    if (profiling) return profiling.profile;
+    let onEnd: (message: FromWorker & { type: 'profile' }) => void = () => {};
+    const sampled = new Promise<object>((resolve, reject) => {
+      onEnd = (message) => {
+        if (message.profile) resolve(message.profile);
+        else reject(errors.WORKER_PROFILE({ reason: message.problem }));
+      };
+      void ended.then(() => reject(errors.WORKER_PROFILE({ reason: `it ended: ${end}` })));
+    }).finally(() => {
+      profiling = undefined;
+    });
+    profiling = { profile: sampled, onEnd };
+    send({ type: 'profile', what, seconds });
+    return sampled;
+  }
+
   return {
+    pid: child.pid,
+    running: () => running,
+    profile,
     run,
     kill,
     ended,

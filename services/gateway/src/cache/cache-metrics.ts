@@ -1,4 +1,4 @@
-import type { ReadStats } from '@tidemark/contracts';
+import type { CacheStats, ReadStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
 import type { Cache } from './cache.ts';
@@ -39,6 +39,21 @@ export function registerSharedMetrics(metrics: Metrics, shared: SharedLevel): vo
   show('tidemark_cache_shared_failed_total', 'Commands to the second level that failed or were late', 'failed');
   show('tidemark_cache_shared_pending', 'Pending commands to the second level', 'pending');
   show('tidemark_cache_shared_open', '1 while no commands are sent to the second level', 'open');
+}
+
+export function cacheStats(cache: Cache, limitBytes: number): CacheStats {
+  const { bytes, entries, hits, misses, stored, refused, dropped } = cache.stats();
+  return {
+    bytes,
+    limitBytes,
+    entries,
+    hitsTotal: hits,
+    missesTotal: misses,
+    storedTotal: stored,
+    refusedTotal: refused,
+    droppedTotal: dropped,
+    paused: cache.paused() ?? null,
+  };
 }
 
 export function readStats(db: Database, cache: Cache | undefined): ReadStats {

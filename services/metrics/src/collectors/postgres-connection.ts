@@ -23,13 +23,18 @@ export interface PostgresConnection {
   close(): Promise<void>;
 }
 
+export interface InspectedConnection extends PostgresConnection {
+  /** Connections and statements for operators: empty before the first connection. */
+  readonly inspected: Pick<Database, 'held' | 'slow' | 'recent' | 'statementText'>;
+}
+
 /** A replica is not part of the database that this service reads from, which would poll it four times a second. */
 const REPLICA_POOL = { min: 1, max: 1, waitingLimit: 8, lifetimeMs: Number.MAX_SAFE_INTEGER };
 
 export async function connectPostgres(
   options: DatabaseOptions,
   replicaUrls: readonly string[],
-): Promise<PostgresConnection> {
+): Promise<InspectedConnection> {
   let database: Database | undefined;
   let problem: Error | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -63,6 +68,12 @@ export async function connectPostgres(
       throw errors.POSTGRES_UNREACHABLE({ reason: message }, { cause: problem });
     },
     poolStats: () => database?.poolStats() ?? [],
+    inspected: {
+      held: (limit) => database?.held(limit) ?? [],
+      slow: () => database?.slow() ?? [],
+      recent: () => database?.recent() ?? [],
+      statementText: (id) => database?.statementText(id),
+    },
     async close() {
       closed = true;
       clearTimeout(timer);

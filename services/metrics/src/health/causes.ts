@@ -112,11 +112,13 @@ export const CAUSES: readonly Cause[] = [
   },
   { rule: 'pool.exhausted', explains: ['pool.slow', ...all('requests'), ...all('route')], when: sameInstance },
   { rule: 'pool.refuses', explains: [...all('requests'), 'pool.slow', ...all('route')], when: sameInstance },
-  {
-    rule: 'heap.full',
-    explains: ['instance.loop_blocked'],
-    when: ({ subject }, consequence) => consequence.subject === subject,
-  },
+  ...(['heap.full', 'heap.leak'] as const).map(
+    (rule): Cause => ({
+      rule,
+      explains: ['instance.loop_blocked'],
+      when: ({ subject }, consequence) => consequence.subject === subject,
+    }),
+  ),
   {
     rule: 'instance.loop_blocked',
     explains: [...all('pool'), ...all('requests'), ...all('route'), ...all('live')],

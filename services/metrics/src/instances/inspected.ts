@@ -1,10 +1,11 @@
 import type { HealthAnswer } from '../health/answer.ts';
 
-/** Services that answer questions about their connections and statements. */
-const INSPECTED: ReadonlySet<string> = new Set(['gateway', 'realtime', 'batch']);
+type Instances = Pick<HealthAnswer, 'instances'>;
 
-export const inspectedInstances = ({ instances }: Pick<HealthAnswer, 'instances'>): string[] =>
-  instances
-    .filter(({ service }) => INSPECTED.has(service))
-    .map(({ instance }) => instance)
-    .sort();
+/** Instances that answer questions about their connections, threads and statements. */
+export const inspectedInstances = ({ instances }: Instances): string[] =>
+  instances.map(({ instance }) => instance).sort();
+
+/** Without those of this service, which looks at Postgres each second: its statements would hide all others. */
+export const userInstances = ({ instances }: Instances): string[] =>
+  inspectedInstances({ instances: instances.filter(({ service }) => service !== 'metrics') });

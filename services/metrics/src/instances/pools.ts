@@ -28,7 +28,7 @@ export function poolsByName(
 ): Record<string, PoolSummary> {
   const byName = new Map<string, PoolSummary['instances']>();
   for (const { service, instance, pools = [] } of instances) {
-    for (const { waitWindow: _, ...pool } of pools) {
+    for (const pool of pools) {
       const known = byName.get(pool.name);
       if (known) known.push({ service, instance, ...pool });
       else byName.set(pool.name, [{ service, instance, ...pool }]);

@@ -13,6 +13,7 @@ import type { History } from '../history/history.ts';
 import type { LatencyHistory } from '../history/latencies.ts';
 import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
+import { withoutSketches } from '../instances/without-sketches.ts';
 import { instanceEvents, type ServiceState } from '../timeline/instance-events.ts';
 import { RelayWatch } from '../timeline/relay-watch.ts';
 import { SystemEvents } from '../timeline/system-events.ts';
@@ -88,15 +89,16 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   const monitor: Monitor = {
     record(telemetry, now) {
+      const kept = withoutSketches(telemetry);
       const before = registry.size();
       const source = `${telemetry.service}/${telemetry.instance}`;
       const previous = registry.get(source)?.telemetry;
-      if (!registry.record(telemetry, now)) {
+      if (!registry.record(kept, now)) {
         observe({ type: 'metrics.instance_refused', source, limit: registry.limit });
       } else if (registry.size() > before || lostKeys.delete(source)) {
         observe({ type: 'metrics.instance_seen', source });
       }
-      if (registry.get(source)?.telemetry !== telemetry) return;
+      if (registry.get(source)?.telemetry !== kept) return;
       traffic.record(source, telemetry, now);
       statements.record(source, telemetry, now);
       latencies?.record(source, telemetry, now);

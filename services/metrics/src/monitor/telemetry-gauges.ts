@@ -39,13 +39,7 @@ const PER_INSTANCE: readonly [name: string, help: string, read: (t: Telemetry) =
 
 const PER_POOL: readonly [name: string, help: string, read: (pool: Pool) => Value][] = [
   ['tidemark_instance_pool_utilisation_ratio', 'Busy connections divided by the maximum', (pool) => pool.utilisation],
-  ['tidemark_instance_pool_limit_slots', 'Connections that may be in use', (pool) => pool.limit ?? pool.max],
-  ['tidemark_instance_pool_prepared_bytes', 'Memory used by prepared statements', (pool) => pool.preparedBytes ?? 0],
-  [
-    'tidemark_instance_pool_statistics_bytes',
-    'Memory used by statement statistics',
-    (pool) => pool.statisticsBytes ?? 0,
-  ],
+  ['tidemark_instance_pool_waiting', 'Requests that wait for a connection', (pool) => pool.waiting],
   [
     'tidemark_instance_pool_replaced_total',
     'Connections replaced for too many prepared statements',
@@ -56,14 +50,39 @@ const PER_POOL: readonly [name: string, help: string, read: (pool: Pool) => Valu
     'Prepared statements closed to make room for new ones',
     (pool) => pool.evictedTotal ?? 0,
   ],
-  ['tidemark_instance_pool_waiting', 'Requests that wait for a connection', (pool) => pool.waiting],
+];
+
+/** Sums over the instances of a service, whose name is the source: these figures need no culprit. */
+const PER_SERVICE_POOL: readonly [name: string, help: string, read: (pool: Pool) => number | undefined][] = [
+  [
+    'tidemark_instance_pool_limit_slots',
+    'Connections that may be in use, over all instances of a service',
+    (pool) => pool.limit ?? pool.max,
+  ],
+  [
+    'tidemark_instance_pool_prepared_bytes',
+    'Memory used by prepared statements, over all instances of a service',
+    (pool) => pool.preparedBytes,
+  ],
+  [
+    'tidemark_instance_pool_statistics_bytes',
+    'Memory used by statement statistics, over all instances of a service',
+    (pool) => pool.statisticsBytes,
+  ],
   [
     'tidemark_instance_pool_long_slots',
-    'Connections used by statements with a p95 over 250 ms',
+    'Connections used by statements with a p95 over 250 ms, over all instances of a service',
     (pool) => pool.long?.inUse,
   ],
-  ['tidemark_instance_pool_long_waiting', 'Requests of such statements that wait', (pool) => pool.long?.waiting],
+  [
+    'tidemark_instance_pool_long_waiting',
+    'Requests of such statements that wait, over all instances of a service',
+    (pool) => pool.long?.waiting,
+  ],
 ];
+
+/** 80 instances have some 400 pools. The fullest ones are shown, so that a page has at most 2,000 series. */
+const MAX_POOLS = 150;
 
 export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAnswer): void {
   function gauge(name: string, help: string, labels: string[], read: (health: HealthAnswer) => Reading[]) {
@@ -84,11 +103,12 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
     ...lost.map((instance): Reading => [{ source: sourceOf(instance) }, 0]),
   ]);
   for (const [name, help, read] of PER_POOL) {
-    gauge(name, help, ['source', 'pool'], ({ instances }) =>
-      instances.flatMap((telemetry) =>
-        (telemetry.pools ?? []).map((pool): Reading => [{ source: sourceOf(telemetry), pool: pool.name }, read(pool)]),
-      ),
+    gauge(name, `${help}: the ${MAX_POOLS} fullest pools`, ['source', 'pool'], ({ instances }) =>
+      fullestPools(instances).map(({ source, pool }): Reading => [{ source, pool: pool.name }, read(pool)]),
     );
+  }
+  for (const [name, help, read] of PER_SERVICE_POOL) {
+    gauge(name, help, ['source', 'pool'], ({ instances }) => sumsOfPools(instances, read));
   }
   gauge('tidemark_replica_lag_seconds', 'Age of the oldest WAL not replayed', ['replica'], ({ postgres }) =>
     postgres.replication.map(({ name, lagMs }) => [{ replica: name }, lagMs === null ? null : lagMs / 1_000]),
@@ -112,6 +132,29 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
   gauge('tidemark_collector_failing', '1 while the collector fails', ['collector'], ({ collectors }) =>
     collectors.map(({ name, error }) => [{ collector: name }, error === null ? 0 : 1]),
   );
+}
+
+function fullestPools(instances: readonly Telemetry[]): { source: string; pool: Pool }[] {
+  const all = instances.flatMap((one) => (one.pools ?? []).map((pool) => ({ source: sourceOf(one), pool })));
+  if (all.length <= MAX_POOLS) return all;
+  return all
+    .sort((a, b) => b.pool.waiting - a.pool.waiting || b.pool.utilisation - a.pool.utilisation)
+    .slice(0, MAX_POOLS);
+}
+
+function sumsOfPools(instances: readonly Telemetry[], read: (pool: Pool) => number | undefined): Reading[] {
+  const sums = new Map<string, { labels: { source: string; pool: string }; sum: number }>();
+  for (const { service, pools = [] } of instances) {
+    for (const pool of pools) {
+      const value = read(pool);
+      if (value === undefined) continue;
+      const key = `${service} ${pool.name}`;
+      const known = sums.get(key) ?? { labels: { source: service, pool: pool.name }, sum: 0 };
+      known.sum += value;
+      sums.set(key, known);
+    }
+  }
+  return [...sums.values()].map(({ labels, sum }) => [labels, sum]);
 }
 
 const sourceOf = ({ service, instance }: { service: string; instance: string }) => `${service}/${instance}`;

@@ -68,3 +68,22 @@ t.test('only operators may ask, also past this service, and one at a time', asyn
   t.equal((await metrics.get('profile?instance=nobody')).status, 503);
   t.equal((await metrics.get('profile?instance=a&seconds=99')).status, 400);
 });
+
+t.test('a heap snapshot needs INSPECT_HEAP=on and the role service_role', async (t) => {
+  const ask = async (role: string) => {
+    const headers = { authorization: `Bearer ${await metrics.token(role)}` };
+    const url = `${metrics.url}/api/v1/performance/heap-snapshot?instance=${INSTANCE}`;
+    const answer = await fetch(url, { method: 'POST', headers });
+    return { status: answer.status, ...((await answer.json()) as { code: string }) };
+  };
+  t.match(await ask('ops'), { status: 403, code: 'AUTH_FORBIDDEN', message: /ops/ });
+  t.match(await ask('service_role'), { status: 403, code: 'PROCESS_SNAPSHOT_OFF', hint: /INSPECT_HEAP/ });
+});
+
+t.test('workers, caches and jobs are listed, and what is missing says why', async (t) => {
+  const ask = async (path: string) => (await metrics.get(path)).json();
+  t.match(await ask('workers/info'), { at: Number, workers: Array, silent: [] });
+  t.match(await ask('cache'), { bytes: null, hitRate: null, instances: [] });
+  t.match(await ask('jobs'), { at: Number, why: null, queued: 0, running: 0, active: [], problems: { list: [] } });
+  t.equal((await metrics.get(`profile?instance=${INSTANCE}&worker=999&seconds=1`)).status, 404);
+});

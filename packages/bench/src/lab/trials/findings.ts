@@ -36,11 +36,12 @@ export const findings: Trial = {
     startLoad(context, scene);
     const watch = await watchFindings(metricsUrl);
     await watch.untilWell(START_MS);
-    const { only } = context;
+    const only = context.only?.split(',');
     const unexpected = await watch.during(NORMAL_MS[only === undefined ? context.mode : 'quick']);
     const results = [none('findings under normal load', unexpected.length, unexpected[0]?.message)];
     for (const fault of FAULTS) {
-      if (only === undefined ? context.quick && fault.name !== QUICK : !fault.name.includes(only)) continue;
+      const isOne = only?.some((part) => fault.name.includes(part)) ?? (!context.quick || fault.name === QUICK);
+      if (!isOne) continue;
       results.push(...(await tryFault(context, fault, scene, watch)));
     }
     return results;
