@@ -42,15 +42,27 @@ export const findings: Trial = {
     for (const fault of FAULTS) {
       const isOne = only?.some((part) => fault.name.includes(part)) ?? (!context.quick || fault.name === QUICK);
       if (!isOne) continue;
-      results.push(...(await tryFault(context, fault, scene, watch)));
+      // One that is not found, or does not end, must not hide the others.
+      const missed = (error: Error) => [equal(`${fault.name}: is found, and ends`, 'yes', error.message)];
+      results.push(...(await tryFault(context, fault, scene, watch).catch(missed)));
     }
     return results;
   },
 };
 
 async function tryFault(context: TrialContext, fault: Fault, scene: Scene, watch: Watch): Promise<Finding[]> {
-  const { name, rule, culprit, withinMs, bySql } = fault;
   const end = await fault.inject(scene);
+  try {
+    return await judge(context, fault, scene, watch);
+  } finally {
+    await end();
+    // The windows of its consequences take half a minute to pass, before which the next fault would not be alone.
+    if (!context.quick) await watch.untilWell(END_MS);
+  }
+}
+
+async function judge(context: TrialContext, fault: Fault, scene: Scene, watch: Watch): Promise<Finding[]> {
+  const { name, rule, culprit, withinMs, bySql } = fault;
   const { roots, afterMs } = await watch.until(rule, FOUND_MS);
   const [root] = roots;
   context.log(`${name}: ${roots.map((one) => `${one.rule}: ${one.message}`).join(' | ')}`);
@@ -74,9 +86,6 @@ async function tryFault(context: TrialContext, fault: Fault, scene: Scene, watch
     );
     results.push(equal(`${name}: its SQL ends it`, true, sql !== '' && ended));
   }
-  await end();
-  // The windows of its consequences take half a minute to pass, before which the next fault would not be alone.
-  if (!context.quick) await watch.untilWell(END_MS);
   return results;
 }
 
