@@ -83,7 +83,6 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
         subjects.allTelemetry,
         subjects.allAlerts,
         ...DATABASE_INSPECTIONS.map((what) => subjects.allInspectionsOf(what)),
-        subjects.allInspectionsOf('requests'),
         allReplies('metrics'),
       ],
     },
