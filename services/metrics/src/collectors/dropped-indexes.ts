@@ -20,7 +20,7 @@ export interface DroppedIndex {
 }
 
 type Known = Pick<IndexStats, 'schema' | 'table' | 'index' | 'definition'> & { scans: number };
-interface Reads {
+interface Reads extends Record<string, unknown> {
   scans: number;
   rows: number;
 }
