@@ -36,7 +36,7 @@ export function createStatementFigures(
 }
 
 /** The statements that took most time, at most `max`, in that order. Costs about 0.1 ms each: for dashboards, not for requests. */
-export function statementFigures(registries: readonly StatementStatsRegistry[], max: number): StatementFigures[] {
+function statementFigures(registries: readonly StatementStatsRegistry[], max: number): StatementFigures[] {
   const byText = new Map<string, StatementStats[]>();
   for (const registry of registries) {
     for (const stats of registry.all()) {
