@@ -21,7 +21,8 @@ export interface ProxyDependencies {
 const BURST_S = 30;
 /** Connections to metrics. Its answers take milliseconds; a stream holds a connection of its own. */
 const METRICS_CONNECTIONS = 64;
-const UPSTREAM_TIMEOUT_MS = 30_000;
+/** A profile takes 30 s, and a heap snapshot up to a minute. */
+const UPSTREAM_TIMEOUT_MS = 75_000;
 const READS = ['GET', 'HEAD'];
 /** Metrics checks the role, and whether the route exists. */
 const WITH_WRITES = [...READS, 'POST', 'DELETE'];
