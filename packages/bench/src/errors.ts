@@ -8,6 +8,11 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `there is no scenario "${p.name.slice(0, 63)}"`,
     hint: (p) => `Choose from: ${p.known.join(', ')}.`,
   }),
+  MINUTES: row<{ given: string }>({
+    status: 400,
+    message: (p) => `--minutes ${p.given} is no number of minutes above 0 and up to 1,440`,
+    hint: 'A soak takes --minutes <n>; 30 or more show a growth of 2 %.',
+  }),
   UNKNOWN_TRIAL: row<{ name: string; known: readonly string[] }>({
     status: 400,
     message: (p) => `the lab has no trial "${p.name.slice(0, 63)}"`,

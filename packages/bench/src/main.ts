@@ -1,9 +1,13 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]`, `live [scenario…]`, `watching [scenario…]` or `batch [scenario…]` with the same options; `--help` lists them. */
-import { writeFile } from 'node:fs/promises';
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab`, `live`, `watching`, `batch`, `claims` with names and the same options, or `soak --minutes <n>`; `--help` lists them. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { explain } from '@tidemark/service';
 import { runBatch } from './batch/run-batch.ts';
+import { runClaims } from './claims/run-claims.ts';
+import { runSoak } from './claims/soak.ts';
+import { compareReports } from './compare.ts';
+import { errors } from './errors.ts';
 import { runHttp } from './http/run-http.ts';
 import { runLab } from './lab/run-lab.ts';
 import type { TrialResult } from './lab/run-trial.ts';
@@ -30,6 +34,8 @@ function readArguments() {
         json: { type: 'string' },
         seed: { type: 'string' },
         only: { type: 'string' },
+        minutes: { type: 'string' },
+        compare: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -54,6 +60,8 @@ async function main(): Promise<void> {
     await finish({}, await runLab(names, { quick, seed, only }), isTrialOk);
   } else if (command === 'live') await finish({}, await runLive(names, values.quick), isTrialOk);
   else if (command === 'watching') await finish({}, await runWatching(names, values.quick), isTrialOk);
+  else if (command === 'claims') await finish({}, await runClaims(names, values.quick), isTrialOk);
+  else if (command === 'soak') await finish({}, await runSoak(minutesOf(values.minutes), values.quick), isTrialOk);
   else if (command === 'batch') await finish({}, await runBatch(names, values.quick), isTrialOk);
   else {
     const { pace, results } = await runHttp(positionals, values.quick);
@@ -63,11 +71,22 @@ async function main(): Promise<void> {
   }
 }
 
+function minutesOf(given: string | undefined): number {
+  const minutes = Number(given);
+  if (minutes > 0 && minutes <= 1_440) return minutes;
+  throw errors.MINUTES({ given: given ?? '' });
+}
+
 const isTrialOk = ({ findings }: TrialResult) => findings.every(({ ok }) => ok);
 
 async function finish<R>(details: object, results: readonly R[], isOk: (result: R) => boolean): Promise<void> {
   const report = { machine: { ...machine, loadAfter: loadavg() }, ...details, results };
   if (values.json) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.compare) {
+    const lines = compareReports(JSON.parse(await readFile(values.compare, 'utf8')), report);
+    console.log(`\nCompared with ${values.compare}: ${lines.length === 0 ? 'no figure differs by over 10 %' : ''}`);
+    for (const line of lines) console.log(line);
+  }
   if (!results.every(isOk)) process.exitCode = 1;
 }
 

@@ -20,13 +20,30 @@ export interface TidemarkUp {
 }
 
 const START_MS = 100_000;
+const QUICK_DEMO_SCALE = '0.02';
 const STOP_MS = 25_000;
 
-export async function startTidemarkUp(context: TrialContext, home: string): Promise<TidemarkUp> {
-  const port = await freePorts(SERVICE_NAMES.length);
+/** The stories of blueprints use the ports behind those of the services (packages/cli/src/play/outside/ports.ts). */
+const PORTS = 10;
+
+export async function startTidemarkUp(
+  context: TrialContext,
+  home: string,
+  { demo = false }: { demo?: boolean } = {},
+): Promise<TidemarkUp> {
+  const port = await freePorts(PORTS);
   const main = fileURLToPath(new URL('main.js', import.meta.resolve('@tidemark/cli')));
-  const env = { PATH: process.env.PATH ?? '', TIDEMARK_HOME: home, PORT: String(port), HOME: home };
-  const child = spawn(process.execPath, [main, 'up', '--no-demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = {
+    PATH: process.env.PATH ?? '',
+    TIDEMARK_HOME: home,
+    PORT: String(port),
+    HOME: home,
+    DEMO_SCALE: context.quick ? QUICK_DEMO_SCALE : '1',
+  };
+  const child = spawn(process.execPath, [main, 'up', ...(demo ? [] : ['--no-demo'])], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
