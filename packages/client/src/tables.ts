@@ -66,6 +66,19 @@ interface Builder {
   schema: string | undefined;
 }
 
+const connectionOf = new WeakMap<object, LiveConnections>();
+const numberOf = new WeakMap<LiveConnections, number>();
+let connections = 0;
+
+/** Returns the same text for queries of the same text, schema and client. */
+export function identityOf(query: object): string {
+  const { url, schema } = query as Builder;
+  const connection = connectionOf.get(query);
+  if (connection === undefined) return `${schema} ${url}`;
+  if (!numberOf.has(connection)) numberOf.set(connection, ++connections);
+  return `${numberOf.get(connection)} ${schema} ${url}`;
+}
+
 /** Access to one schema: over HTTP through postgrest-js, and over WebSocket through `live()`. */
 export class SchemaClient<Schema extends SchemaTypes> {
   readonly #http: PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>;
@@ -86,6 +99,7 @@ export class SchemaClient<Schema extends SchemaTypes> {
     return Object.assign(builder, {
       select(...given: Parameters<typeof select>) {
         const query = select(...given);
+        connectionOf.set(query, connection);
         return Object.assign(query, {
           live: (options: LiveOptions = {}) => follow(connection, query as unknown as Builder, options),
         });

@@ -33,6 +33,7 @@ import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import { methodsOf } from './request/methods-of.ts';
 import { preRequestSql } from './request/pre-request.ts';
+import { examplesRoute } from './routes/examples/examples.ts';
 import { fileRoutes } from './routes/files/files.ts';
 import { jobRoutes } from './routes/jobs/jobs.ts';
 import { mediaRoutes } from './routes/media/media.ts';
@@ -68,6 +69,7 @@ const ROUTES = [
   openapiRoute,
   docsRoutes,
   startPageRoute,
+  examplesRoute,
   wrongPaths,
 ];
 

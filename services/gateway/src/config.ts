@@ -55,6 +55,10 @@ const configSchema = Type.Object({
     minimum: 1,
     description: 'rows in one answer: about 10 MB of JSON at 1 KB a row; more is for exports and paging',
   }),
+  EXAMPLES_DIR: Type.String({
+    default: '',
+    description: 'folder that is served at /examples/, such as the built examples of @tidemark/client; empty: none',
+  }),
   DB_PLAN_ENABLED: Type.Boolean({
     default: false,
     description:

@@ -7,6 +7,9 @@ import { isSignedWith, signToken } from '../token.ts';
 import { readOrMake, writeWhole } from './secret-file.ts';
 import { type TokenRoles, tokenRoles } from './token-roles.ts';
 
+/** With them the user belongs to a tenant of each blueprint that has tenants. */
+const DEMO_CLAIMS = { organization_id: 1, fleet_role: 'manager', workspace_id: 1, corpus_role: 'owner' };
+
 export interface Credentials {
   readonly anon: string;
   readonly user: string;
@@ -46,7 +49,7 @@ const hasRoles = ({ anon, user }: Credentials, roles: TokenRoles): boolean =>
 async function signAll(secret: string, roles: TokenRoles): Promise<string> {
   const tokens: Credentials = {
     anon: await signToken(secret, { role: roles.anon }),
-    user: await signToken(secret, { role: roles.user, sub: 'demo-user' }),
+    user: await signToken(secret, { role: roles.user, sub: 'demo-user', claims: DEMO_CLAIMS }),
     service: await signToken(secret, { role: 'service_role', sub: 'service' }),
     ops: await signToken(secret, { role: 'ops', sub: 'ops' }),
   };

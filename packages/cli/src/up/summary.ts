@@ -11,10 +11,11 @@ export interface Summary {
   readonly tokens: Credentials;
   /** Tokens are printed once, so that later terminals and logs do not contain them. */
   readonly isNew: boolean;
+  readonly hasExamples: boolean;
 }
 
 /** The lines that `up` prints before `ready`. */
-export function summarise({ home, url, services, addresses, tokens, isNew }: Summary): string[] {
+export function summarise({ home, url, services, addresses, tokens, isNew, hasExamples }: Summary): string[] {
   const rows = [...services]
     .sort(
       (a, b) => STOP_ORDER.indexOf(a.service) - STOP_ORDER.indexOf(b.service) || a.instance.localeCompare(b.instance),
@@ -34,6 +35,7 @@ export function summarise({ home, url, services, addresses, tokens, isNew }: Sum
       : [`tokens are in ${file}`]),
     '',
     `console ${url}/console/#token=${tokens.ops}`,
+    ...(hasExamples ? [`examples ${url}/examples/#token=${tokens.user}`] : []),
     '',
   ];
 }

@@ -8,6 +8,7 @@ import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
 import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
 import type { UpEvents } from './events.ts';
+import { examplesOf } from './examples.ts';
 import { keptPorts } from './kept-ports.ts';
 import { leaveSlot } from './leave-slot.ts';
 import { outsideOfStories } from './outside-of-stories.ts';
@@ -130,16 +131,23 @@ async function startAll(
   ]);
   const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
   const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
-  await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings) }));
+  await settleAll(
+    instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings), ...examplesOf(settings) }),
+  );
 
   await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = base('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
   if (settings.demo && !settings.databaseUrl)
     running.large = loadLargeDemo(addresses.owner, settings.demoScale, events);
+  const hasExamples = settings.demo && !settings.databaseUrl;
   // This process runs for as long as the services, and needs little of what its start did.
   await collectGarbage();
-  return { url, summary: summarise({ home, url, services: running.services, addresses, tokens, isNew }), stop };
+  return {
+    url,
+    summary: summarise({ home, url, services: running.services, addresses, tokens, isNew, hasExamples }),
+    stop,
+  };
 }
 
 /** The local Postgres is as Tidemark needs it. */
