@@ -22,7 +22,7 @@ export async function playTenants(stage: Stage): Promise<Claim[]> {
   }
   const seen: string[] = [];
   const watched = LIVE.map((table) => {
-    const live = own.from(table).select('organization_id').neq('organization_id', OWN).live();
+    const live = own.from(table).select().neq('organization_id', OWN).live();
     live.onChange((rows, events) => {
       if (rows.length > 0 || events.some(({ type }) => type !== 'snapshot')) seen.push(table);
     });
