@@ -6,7 +6,7 @@ import { play } from '../src/play/play.ts';
 import { signToken } from '../src/token.ts';
 import { loadCredentials } from '../src/up/credentials.ts';
 import { usePages } from './example-pages.ts';
-import { launch } from './tidemark-up.ts';
+import { eventually, launch } from './tidemark-up.ts';
 
 /** The stories bring two services of their own, whose ports are eight and nine after the gateway's. */
 const PORTS = 10;
@@ -37,10 +37,13 @@ t.test('the example pages work in a browser', { timeout: 300_000 }, (t) => usePa
 
 async function showsProgress(t: Test): Promise<void> {
   const token = await signToken(secret, { role: 'ops', sub: 'ops' });
-  const answer = await fetch(`${url}/rest/v1/progress?select=title,state,details&title=not.like.load*`, {
-    headers: { authorization: `Bearer ${token}`, 'accept-profile': 'tidemark' },
+  const headers = { authorization: `Bearer ${token}`, 'accept-profile': 'tidemark' };
+  // A replica may be behind the last update.
+  const rows = await eventually(async () => {
+    const answer = await fetch(`${url}/rest/v1/progress?select=state,details&title=not.like.load*`, { headers });
+    const found = (await answer.json()) as { state: string; details: { claims: Claim[] } }[];
+    return found.some(({ state }) => state === 'running') ? undefined : found;
   });
-  const rows = (await answer.json()) as { state: string; details: { claims: Claim[] } }[];
   t.equal(rows.length, STORIES.length, 'each story has a row of progress');
-  t.ok(rows.every(({ state, details }) => state !== 'running' && details.claims.length > 0));
+  for (const { details } of rows) t.ok(details.claims.length > 0, 'with its claims');
 }
