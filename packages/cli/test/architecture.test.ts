@@ -73,6 +73,26 @@ t.test('lists the imports between packages as their package.json do; UPDATE=1 wr
   else t.equal(rows, wanted);
 });
 
+t.test('a composition root has at most 120 lines, and any other file of code 300', async (t) => {
+  let files = 0;
+  for (const parent of ['packages', 'services'] as const) {
+    for (const folder of folders(parent).flatMap((name) =>
+      ['src', 'console', 'test'].map((part) => join(name, part)),
+    )) {
+      if (!existsSync(join(root, parent, folder))) continue;
+      for (const name of readdirSync(join(root, parent, folder), { recursive: true }) as string[]) {
+        if (!/\.(tsx?|m?js)$/.test(name) || /(^|\/)(dist|node_modules)\//.test(name)) continue;
+        const path = join(parent, folder, name);
+        const isRoot = /^services\/\w+\/src\/(app|start)\.ts$/.test(path);
+        const lines = readFileSync(join(root, path), 'utf8').trimEnd().split('\n').length;
+        files += 1;
+        if (lines > (isRoot ? 120 : 300)) t.fail(`${path} has ${lines} lines`);
+      }
+    }
+  }
+  t.ok(files > 1_000, 'the files are found');
+});
+
 t.test('the documents at the root are short', async (t) => {
   for (const [file, lines] of [
     ['ARCHITECTURE.md', 200],

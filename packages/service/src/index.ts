@@ -22,7 +22,6 @@ export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
 export { answerDatabaseInspections } from './inspections.ts';
-export { instanceName } from './instance-name.ts';
 export { limiterConfig, opensConfig } from './limits/config.ts';
 export {
   createLimiter,
@@ -41,7 +40,7 @@ export { SharedWork } from './limits/shared-work.ts';
 export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted-proxies.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
-export { createObserve, logReader, type Observe } from './observe.ts';
+export type { Observe } from './observe.ts';
 export type { OneWriteResponse } from './one-write.ts';
 export { answerProcessInspections, type WorkerProcesses } from './process-inspections.ts';
 export { profileMainThread } from './process-profile.ts';
@@ -58,7 +57,8 @@ export {
 export { scheduleErrors } from './schedules/errors.ts';
 export { readPattern, type SchedulePattern } from './schedules/pattern.ts';
 export { type FirstHandler, serverFactory } from './server-factory.ts';
-export { type SharedEvent, sharedEventCounter, sharedEventLevels } from './shared-events.ts';
+export { createServiceBase, openServiceTracing, type ServiceBase } from './service-base.ts';
+export type { SharedEvent } from './shared-events.ts';
 export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';
 export type { KeyEvent } from './tokens/key-source.ts';
@@ -74,7 +74,7 @@ export {
   type VerifiedToken,
   type VerifyToken,
 } from './tokens/verifier.ts';
-export { tracingConfig, tracingOptions } from './tracing/config.ts';
+export { tracingConfig } from './tracing/config.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './tracing/traceparent.ts';
 export { openTracing, type Span, type SpanKind, type Tracing, type TracingOptions } from './tracing/tracing.ts';
 export { type TakeUpgrade, takeUpgrades } from './upgrades.ts';

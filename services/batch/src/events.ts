@@ -1,6 +1,5 @@
 import type { Priority } from '@tidemark/contracts';
-import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
-import type { Level } from 'pino';
+import type { Level, SharedEvent } from '@tidemark/service';
 
 export type BatchOwnEvent =
   | { type: 'job.snapshot_lost'; job: string; restarts: number }
@@ -43,8 +42,7 @@ export type BatchOwnEvent =
 
 export type BatchEvent = BatchOwnEvent | SharedEvent;
 
-export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>> = {
-  ...sharedEventLevels,
+export const eventLevels: Readonly<Record<BatchOwnEvent['type'], Level | undefined>> = {
   'job.planned': 'info',
   'job.not_expanded': 'warn',
   'job.refused': 'info',

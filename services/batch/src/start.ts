@@ -1,94 +1,54 @@
 /** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
-import { type Bus, connectBus } from '@tidemark/bus';
-import { openDatabase } from '@tidemark/db';
 import {
   answerDatabaseInspections,
-  busOptions,
-  createHealth,
-  createLogger,
-  createMetrics,
-  createObserve,
+  createServiceBase,
   createTokenVerifier,
   databaseAliases,
-  databaseOptions,
   httpStats,
-  instanceName,
   loadConfig,
-  logReader,
-  openDescriptors,
-  openTracing,
+  openServiceTracing,
   type RunningService,
   registerTokenMetrics,
-  sharedEventCounter,
   startTelemetry,
   tokenOptions,
 } from '@tidemark/service';
 import { buildApp, hasKeys } from './app.ts';
 import { type Batch, startBatch } from './batch.ts';
 import { configSchema, workerSizes } from './config.ts';
+import { connect } from './connect.ts';
 import { type BatchEvent, eventLevels } from './events.ts';
 import { showShares } from './fairness/shares.ts';
 import { registerMetrics } from './metrics.ts';
 import { createWorkerCounts } from './worker-stats.ts';
 
-/** Connections for planner, sweeper and progress, beside those for the results of the workers' chunks. */
-const SPARE_CONNECTIONS = 4;
-/** The pipes to a worker process. */
-const DESCRIPTORS_PER_WORKER = 8;
-const PROBES = 64;
-
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env, databaseAliases);
   const { threads } = workerSizes(config);
-  const instance = instanceName('batch', config.INSTANCE);
-  const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
-  const metrics = createMetrics('batch');
-  const health = createHealth();
+  const base = createServiceBase<BatchEvent>('batch', config, eventLevels);
+  const { instance, logger, metrics, health } = base;
   const counts = createWorkerCounts(metrics);
-  const observe = createObserve<BatchEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics), counts.read]);
-
-  const tracing = await openTracing({
-    service: 'batch',
-    instance,
-    metrics,
-    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
-    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
-    onError: (error) => observe({ type: 'tracing.failed', error }),
-  });
+  const observe = (event: BatchEvent) => {
+    base.observe(event);
+    counts.read(event);
+  };
+  const tracing = await openServiceTracing(config, base);
   const verifyToken = hasKeys(config) ? createTokenVerifier({ ...tokenOptions(config), observe }) : undefined;
-  const options = databaseOptions(config);
-  const applicationName = `tidemark ${instance}`;
-  const database = await openDatabase({
-    ...options,
-    applicationName,
-    pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
-    observe,
-  });
-  let bus: Bus | undefined;
+  const { database, leaseDatabase, bus, descriptors } = await connect({ config, instance, threads, metrics, observe });
   let batch: Batch | undefined;
   const disconnect = async () => {
     await tracing?.stop();
-    await bus?.close();
+    await bus.close();
     await database.close(4_000);
   };
   try {
-    bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
-    const leaseDatabase = { ...options, applicationName: `${applicationName}/leases` };
     const engine = await startBatch({ config, instance, database, leaseDatabase, bus, tracing, workerFile, observe });
     batch = engine;
     registerMetrics(metrics, engine);
     const shares = showShares({ pool: database.pools.write, work: engine.work, metrics, observe });
-    const descriptors = openDescriptors({
-      own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_WORKER,
-      wanted: PROBES,
-      metrics,
-      observe,
-    });
     const app = buildApp({ config, logger, health, metrics, descriptors, verifyToken, observe });
     health.add('database', () => database.problem());
-    health.add('nats', () => bus?.problem());
+    health.add('nats', () => bus.problem());
     health.add('queue', () => engine.runner.problem());
     health.add('sweeper', () => engine.sweeper.problem());
     health.add('leases', () => engine.leases.problem());
@@ -117,7 +77,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
         inspectHeap: config.INSPECT_HEAP,
         workers: engine.workers,
       });
-    const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, config, sections, observe });
+    const telemetry = startTelemetry({ ...base, bus, url, config, sections });
     const stopTelemetry = () => {
       shares.stop();
       telemetry.stop();

@@ -33,19 +33,8 @@ import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import { methodsOf } from './request/methods-of.ts';
 import { preRequestSql } from './request/pre-request.ts';
-import { examplesRoute } from './routes/examples/examples.ts';
-import { fileRoutes } from './routes/files/files.ts';
-import { jobRoutes } from './routes/jobs/jobs.ts';
-import { mediaRoutes } from './routes/media/media.ts';
-import { docsRoutes } from './routes/openapi/docs.ts';
-import { openapiRoute } from './routes/openapi/openapi.ts';
-import { rpcRoute } from './routes/rpc/call.ts';
-import { scheduleRoutes } from './routes/schedules/schedules.ts';
-import { startPageRoute } from './routes/start-page/start-page.ts';
+import { ROUTES } from './routes/routes.ts';
 import { tableReadRoute } from './routes/tables/read.ts';
-import { tableWriteRoutes } from './routes/tables/write.ts';
-import { wrongPaths } from './routes/tables/wrong-paths.ts';
-import { transactionRoute } from './routes/transaction/transaction.ts';
 
 export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
@@ -58,22 +47,7 @@ export interface AppDependencies extends RouteContext {
   readonly requests: RecordOptions;
 }
 
-const ROUTES = [
-  rpcRoute,
-  tableWriteRoutes,
-  transactionRoute,
-  jobRoutes,
-  scheduleRoutes,
-  fileRoutes,
-  mediaRoutes,
-  openapiRoute,
-  docsRoutes,
-  startPageRoute,
-  examplesRoute,
-  wrongPaths,
-];
-
-/** As PostgREST's (RFC 9209), so that a log of proxies has the code. It is no token where a function raised another text. */
+/** PostgREST sends this header (RFC 9209), so that the log of a proxy has the code. A function may raise a code that is no token. */
 const proxyStatus = ({ code }: TidemarkError) => ({
   'proxy-status': `PostgREST; error=${code.replaceAll(/[^\w-]/g, '_')}`,
 });

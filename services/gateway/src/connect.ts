@@ -18,6 +18,7 @@ export interface Connected {
   readonly descriptors: Descriptors;
 }
 
+/** Leaves no connection open where one of them fails. */
 export async function connect({ config, instance, metrics, observe }: ConnectOptions): Promise<Connected> {
   const options = databaseOptions(config);
   const db = await openDatabase({
@@ -37,14 +38,19 @@ export async function connect({ config, instance, metrics, observe }: ConnectOpt
     failoverAfterMs: config.DB_FAILOVER_AFTER_MS,
     observe,
   });
-  const bus = await connectBus({ ...busOptions(config, 'gateway'), name: instance, observe });
-  const descriptors = openDescriptors({
-    // Connections to Postgres, and the files of uploads.
-    own: db.poolStats().reduce((sum, pool) => sum + pool.max, 0) + config.FILES_UPLOADS_MAX,
-    // A proxied WebSocket takes two descriptors.
-    wanted: config.CONNECTIONS_MAX * (config.realtimeUrls.length > 0 ? 2 : 1),
-    metrics,
-    observe,
-  });
-  return { db, bus, descriptors };
+  try {
+    const bus = await connectBus({ ...busOptions(config, 'gateway'), name: instance, observe });
+    const descriptors = openDescriptors({
+      // Connections to Postgres, and the files of uploads.
+      own: db.poolStats().reduce((sum, pool) => sum + pool.max, 0) + config.FILES_UPLOADS_MAX,
+      // A proxied WebSocket takes two descriptors.
+      wanted: config.CONNECTIONS_MAX * (config.realtimeUrls.length > 0 ? 2 : 1),
+      metrics,
+      observe,
+    });
+    return { db, bus, descriptors };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
 }

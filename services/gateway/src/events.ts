@@ -1,8 +1,7 @@
-import { type Level, type SharedEvent, sharedEventLevels } from '@tidemark/service';
+import type { Level, SharedEvent } from '@tidemark/service';
 import type { CacheEvent } from './cache/cache.ts';
 
-export type GatewayEvent =
-  | SharedEvent
+type OwnEvent =
   | CacheEvent
   | { type: 'gateway.catalog_reloaded'; version: number; relations: number }
   | { type: 'gateway.catalog_failed'; error: Error }
@@ -11,8 +10,9 @@ export type GatewayEvent =
   | { type: 'gateway.files_sweep_failed'; error: Error }
   | { type: 'gateway.keys_sweep_failed'; error: Error };
 
-export const eventLevels: Readonly<Record<GatewayEvent['type'], Level | undefined>> = {
-  ...sharedEventLevels,
+export type GatewayEvent = OwnEvent | SharedEvent;
+
+export const eventLevels: Readonly<Record<OwnEvent['type'], Level | undefined>> = {
   'cache.paused': 'warn',
   'cache.serving': 'info',
   'cache.failed': 'warn',

@@ -1,22 +1,15 @@
 /** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
 import { settleAll } from '@tidemark/db';
-import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
+import { fileStoreOptions, openFileStore } from '@tidemark/files';
 import {
   answerDatabaseInspections,
-  createHealth,
-  createLogger,
-  createMetrics,
-  createObserve,
+  createServiceBase,
   createTokenVerifier,
-  instanceName,
-  logReader,
-  openTracing,
+  openServiceTracing,
   type RunningService,
   registerTokenMetrics,
-  sharedEventCounter,
   startTelemetry,
   tokenOptions,
-  tracingOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { openCache } from './cache/open-cache.ts';
@@ -32,7 +25,7 @@ import { openCatalog } from './open-catalog.ts';
 import { openExporter } from './reply/export/open-exporter.ts';
 import { createAskAtOnce } from './request/ask-at-once.ts';
 import { ReadRequests } from './request/read-requests.ts';
-import { startOrphanSweep } from './routes/files/orphan-sweep.ts';
+import { startFiles } from './routes/files/start-files.ts';
 import { Writer } from './writes/writer.ts';
 
 /** Connections that wait to be accepted: Node's 511 is less than a burst of 1,000 clients. The system may have a lower limit. */
@@ -41,31 +34,15 @@ const LISTEN_BACKLOG = 4_096;
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = readConfig(env);
   const store = await openFileStore(fileStoreOptions(config));
-  const instance = instanceName('gateway', config.INSTANCE);
-  const logger = createLogger({ service: 'gateway', instance, level: config.LOG_LEVEL });
-  const metrics = createMetrics('gateway');
-  const observe = createObserve<GatewayEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics)]);
-  const health = createHealth();
-  const tracing = await openTracing({
-    ...tracingOptions(config),
-    service: 'gateway',
-    instance,
-    metrics,
-    onError: (error) => observe({ type: 'tracing.failed', error }),
-  });
-
+  const base = createServiceBase<GatewayEvent>('gateway', config, eventLevels);
+  const { instance, logger, metrics, observe, health } = base;
+  const tracing = await openServiceTracing(config, base);
   if (config.ignoredSettings.length > 0) observe({ type: 'gateway.settings_ignored', names: config.ignoredSettings });
 
   const { db, bus, descriptors } = await connect({ config, instance, metrics, observe });
   const { cache, stop: stopCache } = await openCache({ config, db, bus, metrics, observe });
   const { catalog, plans, stopCatalog } = await openCatalog({ config, db, cache, metrics, observe });
-  const files = { store, registry: createFileRegistry(db.pools.write) };
-  const sweep = startOrphanSweep({
-    ...files,
-    olderThanMs: config.FILES_ORPHAN_AGE_MS,
-    onSwept: (swept) => observe({ type: 'gateway.files_swept', ...swept }),
-    onError: (error) => observe({ type: 'gateway.files_sweep_failed', error }),
-  });
+  const { files, stop: stopFiles } = startFiles({ config, store, pool: db.pools.write, observe });
   const onSweepFailed = (error: Error) => observe({ type: 'gateway.keys_sweep_failed', error });
   const writer = new Writer({ config, db, cache, metrics, onSweepFailed });
   await writer.prepare();
@@ -112,17 +89,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const stopRequestInspections = answerRequestInspections({ bus, instance, records, verifyToken });
   const sections = telemetrySections(app, db, cache, traffic, config.CACHE_BYTES);
   const memory = cache ? [{ name: 'cache', bytes: () => cache.stats().bytes, giveBack: () => cache.dropAll() }] : [];
-  const telemetry = startTelemetry({
-    bus,
-    service: 'gateway',
-    instance,
-    url,
-    health,
-    config,
-    sections,
-    memory,
-    observe,
-  });
+  const telemetry = startTelemetry({ ...base, bus, url, config, sections, memory });
   logger.info({ url }, 'listening');
 
   const stopTelemetry = async () => {
@@ -133,7 +100,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     await tracing?.stop();
   };
   const stopBackgroundWork = async () => {
-    await settleAll<unknown>([stopCache(), sweep.stop().then(() => store.close()), stopCatalog(), writer.stop()]);
+    await settleAll<unknown>([stopCache(), stopFiles(), stopCatalog(), writer.stop()]);
   };
   const disconnect = async () => {
     await settleAll([bus.close(), db.close(5_000)]);

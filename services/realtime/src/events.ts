@@ -1,9 +1,8 @@
-import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
+import type { Level, SharedEvent } from '@tidemark/service';
 
 export type RelayRole = 'active' | 'standby' | 'stopped';
 
-export type RealtimeEvent =
-  | SharedEvent
+type OwnEvent =
   | { type: 'relay.role'; role: RelayRole; epoch: string | null }
   | { type: 'relay.failed'; error: Error }
   | { type: 'relay.slot_created'; slot: string; lost: boolean }
@@ -27,8 +26,9 @@ export type RealtimeEvent =
   | { type: 'socket.closed'; code: number; reason: string }
   | { type: 'socket.refused'; reason: string };
 
-export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>> = {
-  ...sharedEventLevels,
+export type RealtimeEvent = OwnEvent | SharedEvent;
+
+export const eventLevels: Readonly<Record<OwnEvent['type'], Level>> = {
   'relay.role': 'info',
   'relay.failed': 'warn',
   'relay.slot_created': 'info',
@@ -51,5 +51,3 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'socket.closed': 'debug',
   'socket.refused': 'warn',
 };
-
-type Level = (typeof sharedEventLevels)[SharedEvent['type']];

@@ -3,31 +3,24 @@ import type { Bus } from '@tidemark/bus';
 import {
   answerDatabaseInspections,
   type BaseApp,
-  createHealth,
   createLimiter,
-  createLogger,
-  createMetrics,
-  createObserve,
+  createServiceBase,
   createTokenVerifier,
   databaseAliases,
   type Health,
   httpStats,
-  instanceName,
   loadConfig,
-  logReader,
-  openTracing,
+  openServiceTracing,
   type RunningService,
   registerTokenMetrics,
-  sharedEventCounter,
   startTelemetry,
   tokenOptions,
-  tracingOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { configSchema } from './config.ts';
 import { connect } from './connect.ts';
 import { DRAIN_EXTRA_MS } from './draining/drain-clients.ts';
-import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
+import { eventLevels, type RealtimeEvent } from './events.ts';
 import { createLive, type Live } from './live.ts';
 import { registerGauges } from './metrics.ts';
 import { createAdmission } from './sockets/admission.ts';
@@ -41,19 +34,10 @@ export interface RunningRealtime extends RunningService {
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
   const config = loadConfig(configSchema, env, databaseAliases);
-  const instance = instanceName('realtime', config.INSTANCE);
-  const logger = createLogger({ service: 'realtime', instance, level: config.LOG_LEVEL });
-  const metrics = createMetrics('realtime');
-  const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);
-  const health = createHealth();
+  const base = createServiceBase<RealtimeEvent>('realtime', config, eventLevels);
+  const { instance, logger, metrics, observe, health } = base;
   const { database, bus, descriptors } = await connect({ config, instance, metrics, observe });
-  const tracing = await openTracing({
-    ...tracingOptions(config),
-    service: 'realtime',
-    instance,
-    metrics,
-    onError: (error) => observe({ type: 'tracing.failed', error }),
-  });
+  const tracing = await openServiceTracing(config, base);
   const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
   const admission = createAdmission(config, createLimiter(config, metrics), verifyToken);
   const live = createLive({ config, database, bus, metrics, instance, admission, verifyToken, tracing, observe });
@@ -89,17 +73,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
       inspectHeap: config.INSPECT_HEAP,
     });
     const { ring } = live.feed;
-    const telemetry = startTelemetry({
-      bus,
-      service: 'realtime',
-      instance,
-      url,
-      health,
-      config,
-      sections,
-      memory: [{ name: 'recent changes', bytes: () => ring.bytes / 2, giveBack: () => ring.halve() }],
-      observe,
-    });
+    const memory = [{ name: 'recent changes', bytes: () => ring.bytes / 2, giveBack: () => ring.halve() }];
+    const telemetry = startTelemetry({ ...base, bus, url, config, sections, memory });
     const stopTelemetry = () => {
       telemetry.stop();
       stopInspections();

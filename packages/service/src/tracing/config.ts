@@ -6,7 +6,7 @@ export const tracingConfig = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.String({
     default: '',
     pattern: '^(https?://.+)?$',
-    description: 'where spans are sent by OTLP/HTTP, such as http://collector:4318; empty: no tracing',
+    description: 'URL to which spans are sent by OTLP/HTTP, such as http://collector:4318; empty: no tracing',
   }),
   OTEL_EXPORTER_OTLP_HEADERS: Type.String({
     default: '',
@@ -20,7 +20,7 @@ export const tracingConfig = {
   }),
 } satisfies TProperties;
 
-type TracingConfig = { readonly [K in keyof typeof tracingConfig]: Static<(typeof tracingConfig)[K]> };
+export type TracingConfig = { readonly [K in keyof typeof tracingConfig]: Static<(typeof tracingConfig)[K]> };
 
 export function tracingOptions(config: TracingConfig): Pick<TracingOptions, 'endpoint' | 'headers' | 'sampleRatio'> {
   return {
