@@ -46,7 +46,7 @@ t.test('refuses an unknown blueprint, and one whose tables exist already', async
   t.equal(Number(left?.n), 0, 'rolled back as a whole');
 });
 
-t.test('demo images, once', async (t) => {
+t.test('loads the demo images once', async (t) => {
   const { db } = await migrated(t);
   const dir = await mkdtemp(join(tmpdir(), 'tidemark-blueprints-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));

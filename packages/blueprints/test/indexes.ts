@@ -1,4 +1,4 @@
-/** The indexes of a blueprint, each below its query in indexes.sql, and what the planner makes of them. */
+/** Reads the indexes of a blueprint, each below its query in indexes.sql, and asks the planner about them. */
 import { readFile } from 'node:fs/promises';
 import { type Database, identifier, literal } from '@tidemark/db';
 

@@ -1,12 +1,11 @@
 import { createServer } from 'node:net';
 import { TidemarkError } from '@tidemark/contracts';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { Type } from 'typebox';
 import { clientOf, deleteStreams } from '../src/client.ts';
 import { type BusEvent, connectBus } from '../src/index.ts';
-import { until } from './until.ts';
 
 t.test('delivers messages that match the schema, and reports and drops the others', async (t) => {
   const stack = await useTestStack();

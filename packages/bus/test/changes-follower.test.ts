@@ -1,11 +1,10 @@
 /** Tests of a follower whose consumer or stream is lost. */
 
 import { CHANGE_HEADERS, envelopeId, heartbeatId, lsnToHex, tableKey } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { clientOf } from '../src/client.ts';
 import { type BusEvent, connectBus, type FollowOptions, followChanges } from '../src/index.ts';
-import { until } from './until.ts';
 
 async function openStream(t: Test) {
   const stack = await useTestStack();
@@ -40,7 +39,7 @@ async function openStream(t: Test) {
     heartbeat: (lsn: bigint) =>
       publish(bus.subjects.heartbeat, heartbeatId('e1', lsnToHex(lsn), 1, undefined), 'e1', lsn),
     definitions: (lsn: bigint) => publish(bus.subjects.definitions, `e1-${lsnToHex(lsn)}-h0`, 'e1', lsn),
-    /** Follows the stream and writes down in `seen` what comes. */
+    /** Follows the stream and records its events in `seen`. */
     follow(options: FollowOptions = {}, onEnvelope: (lsn: bigint) => void = () => {}) {
       const follower = followChanges(
         bus,

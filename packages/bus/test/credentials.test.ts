@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inboxPrefix, type TidemarkError } from '@tidemark/contracts';
 import { type StackOptions, startTemporaryStack } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import { nkeys } from 'nats';
 import t, { type Test } from 'tap';
 import { Type } from 'typebox';
 import { type BusEvent, type BusOptions, connectBus } from '../src/index.ts';
 import { parseServers } from '../src/servers.ts';
-import { until } from './until.ts';
 
 const SECRET = 's3cr3t/with@odd:chars,and%';
 const encoded = encodeURIComponent(SECRET);
@@ -130,7 +130,7 @@ t.test('accepts a password with special characters, a token, and an nkey', async
 });
 
 t.test(
-  'a creds file: its JWT and a signature of the server’s nonce are sent, from the file as it is then',
+  'reads the creds file at each connection, and sends its JWT and a signature of the server’s nonce',
   async (t) => {
     const nonce = 'a-nonce-of-the-server';
     const sent: { jwt: string; nkey: string; sig: string }[] = [];
@@ -206,7 +206,7 @@ t.test('reports credentials that became invalid once, is not ready, and recovers
   await t.rejects(bus.ask('inspect.x.y', 1, { schema: Type.Integer(), timeoutMs: 100 }), { code: 'BUS_UNAUTHORIZED' });
   await changed.stop();
   await server.start();
-  await until(() => bus.connected(), 60);
+  await until(() => bus.connected(), undefined, 60_000);
   t.equal(bus.problem(), undefined);
   t.equal(events.filter(({ type }) => type === 'bus.unauthorized').length, 1);
   t.equal(events.filter(({ type }) => type === 'bus.error').length, 0);

@@ -7,7 +7,7 @@ export interface ExposeOptions {
   /** `<table>` in public, or `<schema>.<table>`, in the letters that Postgres has. */
   table: string;
   role: string;
-  /** Also INSERT, UPDATE and DELETE. */
+  /** Grants INSERT, UPDATE and DELETE, too. */
   write: boolean;
   dryRun: boolean;
   print(line: string): void;

@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0;
 /** Rights of the group and of everybody else. */
 const OTHERS = 0o077;
 
-t.test('an earlier home', { timeout: 180_000 }, async (t) => {
+t.test('a home of an earlier version is taken over', { timeout: 180_000 }, async (t) => {
   const home = await temporaryHome(t);
   await makeEarlierHome(home);
   const up = await launch(t, { home, args: ['--no-demo'] });

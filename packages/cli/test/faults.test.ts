@@ -3,11 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { freePorts, useTestStack } from '@tidemark/testing';
+import { freePorts, until, useTestStack } from '@tidemark/testing';
 import { jwtVerify } from 'jose';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
-import { eventually, type Launch, launch, nothingLeft, pidOf, processesOf, temporaryHome } from './tidemark-up.ts';
+import { type Launch, launch, nothingLeft, pidOf, processesOf, temporaryHome } from './tidemark-up.ts';
 
 async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise<string> {
   const up = await launch(t, options);
@@ -16,18 +16,18 @@ async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise
   for (const pattern of patterns) t.match(up.output(), pattern);
   t.match(up.output(), /→ /, 'it says what to do');
   t.notMatch(up.output(), /^ {4}at /m, 'no stack trace');
-  t.ok(await eventually(() => nothingLeft(up.home), 10), `nothing is left running: ${await processesOf(up.home)}`);
+  t.ok(await until(() => nothingLeft(up.home)), `nothing is left running: ${await processesOf(up.home)}`);
   return up.output();
 }
 
-t.test('a port in use', async (t) => {
+t.test('refuses a port in use', async (t) => {
   const port = await freePorts(4);
   const taken = createServer().listen(port + 2, '127.0.0.1');
   t.teardown(() => new Promise((resolve) => taken.close(resolve)));
   await refused(t, { port }, new RegExp(`port ${port + 2}, for the batch, is in use`), /PORT=<port>/);
 });
 
-t.test('bad environment variables, all at once', async (t) => {
+t.test('lists all wrong environment variables at once', async (t) => {
   await refused(
     t,
     { env: { PORT: 'eighty', LOG_LEVEL: 'loud' } },
@@ -37,12 +37,12 @@ t.test('bad environment variables, all at once', async (t) => {
   );
 });
 
-t.test('a flag that does not exist, and a scale that is none', async (t) => {
+t.test('refuses an unknown flag and an invalid scale', async (t) => {
   await refused(t, { args: ['--nodemo'] }, /--nodemo/);
   await refused(t, { args: ['--scale', 'gateway=lots'] }, /--scale gateway=lots is not <service>=/);
 });
 
-t.test('a DATABASE_URL that nobody answers at', async (t) => {
+t.test('refuses a DATABASE_URL at which no server answers', async (t) => {
   const port = await freePorts(1);
   await refused(
     t,
@@ -52,7 +52,7 @@ t.test('a DATABASE_URL that nobody answers at', async (t) => {
   );
 });
 
-t.test('a DATABASE_URL that is no address', async (t) => {
+t.test('refuses a DATABASE_URL that is no address', async (t) => {
   await refused(
     t,
     { env: { DATABASE_URL: 'mysql://localhost/db' } },
@@ -61,7 +61,7 @@ t.test('a DATABASE_URL that is no address', async (t) => {
   );
 });
 
-t.test('a Postgres whose wal_level is not logical', async (t) => {
+t.test('refuses a Postgres whose wal_level is not logical', async (t) => {
   const stack = await startTemporaryStack({ nats: false, replica: false, postgresSettings: { wal_level: 'replica' } });
   t.teardown(() => stack.stop());
   await refused(
@@ -72,7 +72,7 @@ t.test('a Postgres whose wal_level is not logical', async (t) => {
   );
 });
 
-t.test('a Postgres role without REPLICATION', async (t) => {
+t.test('refuses a Postgres role without REPLICATION', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   t.teardown(() => database.drop());
@@ -94,7 +94,7 @@ t.test('a Postgres role without REPLICATION', async (t) => {
   );
 });
 
-t.test('a NATS_URL that nobody answers at', async (t) => {
+t.test('refuses a NATS_URL at which no server answers', async (t) => {
   const port = await freePorts(1);
   await refused(
     t,
@@ -104,7 +104,7 @@ t.test('a NATS_URL that nobody answers at', async (t) => {
   );
 });
 
-t.test('credentials for NATS without a server, twice, or without a secret in what is said', async (t) => {
+t.test('refuses NATS credentials without a server, or two of them, and prints no secret', async (t) => {
   const secret = 'hush-hush';
   const cases: [Record<string, string>, RegExp][] = [
     [{ NATS_USER: 'x', NATS_PASSWORD: secret }, /NATS_USER, NATS_PASSWORD is set without NATS_URL/],
@@ -116,20 +116,20 @@ t.test('credentials for NATS without a server, twice, or without a secret in wha
   }
 });
 
-t.test('a damaged data folder', async (t) => {
+t.test('refuses a damaged data folder', async (t) => {
   const home = await temporaryHome(t);
   await mkdir(join(home, 'primary'), { recursive: true });
   await writeFile(join(home, 'primary', 'PG_VERSION'), 'eighteen\n');
   await refused(t, { home }, new RegExp(join(home, 'primary')), /STACK_/);
 });
 
-t.test('kill -9 of it leaves nothing running, and the next start has the data', { timeout: 400_000 }, async (t) => {
+t.test('after kill -9 nothing is left running, and the next start has the data', { timeout: 400_000 }, async (t) => {
   const up = await launch(t, { args: ['--no-demo'] });
   await up.line(/^ready /);
   t.ok((await processesOf(up.home)).length >= 5, 'services and servers run');
   process.kill(up.child.pid as number, 'SIGKILL');
   await up.ended;
-  t.ok(await eventually(() => nothingLeft(up.home), 120));
+  t.ok(await until(() => nothingLeft(up.home), undefined, 120_000));
   const again = await launch(t, { home: up.home, port: up.port, args: ['--no-demo'] });
   await again.line(/^ready /);
   t.notMatch(again.output(), /making a new Postgres/);
@@ -142,7 +142,7 @@ t.test('kill -9 of it leaves nothing running, and the next start has the data', 
   t.match(page, /href="\/console\/"/, 'the address in a browser shows what runs');
 });
 
-t.test('more instances of a service, with settings of your own', { timeout: 180_000 }, async (t) => {
+t.test('starts more instances of a service, with the settings of the environment', { timeout: 180_000 }, async (t) => {
   const secret = 'a secret of your own, long enough';
   const up = await launch(t, {
     args: ['--no-demo', '--scale', 'batch=2', '--scale', 'gateway=2'],
@@ -165,13 +165,13 @@ t.test('more instances of a service, with settings of your own', { timeout: 180_
     t.equal((await fetch(files, { method: 'POST', headers, body: `"${'x'.repeat(3_000)}"` })).status, 413);
   });
 
-  await t.test('one that dies is started again, at the address that it had', async (t) => {
+  await t.test('restarts an instance that dies, at the same address', async (t) => {
     const address = addressOf('batch-2');
     // A refused connection means that the service is not ready yet.
-    const isReady = async () => ((await fetch(`${address}/readyz`).catch(() => undefined))?.ok ? true : undefined);
+    const isReady = async () => (await fetch(`${address}/readyz`).catch(() => undefined))?.ok;
     t.ok(await isReady());
     process.kill(await pidOf(up.home, 'batch-2'), 'SIGKILL');
     await up.line(/batch-2 ended \(SIGKILL\); starting it again/);
-    t.ok(await eventually(isReady));
+    t.ok(await until(isReady));
   });
 });

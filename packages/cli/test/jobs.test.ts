@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type DemoImage, generateImages } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
-import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import { METRICS_ENV, until, useTestStack } from '@tidemark/testing';
 import { pdfOf } from '@tidemark/testing/media';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { run } from '../src/commands.ts';
 import { progressLine } from '../src/jobs/bar.ts';
 import { signToken } from '../src/token.ts';
-import { eventually, root } from './tidemark-up.ts';
+import { root } from './tidemark-up.ts';
 
 const SECRET = 'a secret of thirty-two characters';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -228,13 +228,13 @@ t.test('creates, lists, shows, runs, pauses, resumes and removes schedules', asy
   const flags = ['--pattern', '30 2 * * *', '--kind', 'trouble', '--spec', spec, '--time-zone', 'Europe/Berlin'];
   const { text } = await schedules('create', 'nightly', ...flags);
   const id = text.split(' ')[0]!;
-  await eventually(async () => / next \d{4}-/.test((await schedules('list')).text) || undefined);
+  await until(async () => / next \d{4}-/.test((await schedules('list')).text));
   t.match(
     (await schedules('list')).text,
     new RegExp(`^${id}  nightly  30 2 \\* \\* \\*  Europe/Berlin  trouble  next \\d{4}-`),
   );
   t.match((await schedules('run', 'nightly')).text, `${id} starts a job`);
-  const shown = await eventually(async () => {
+  const shown = await until(async () => {
     const { text } = await schedules('show', id);
     return /^\d{4}-.* (started|ended) +job [0-9a-f-]{36}$/m.test(text) ? text : undefined;
   });

@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import t from 'tap';
 import { tidemark } from './tidemark.ts';
 
-t.test('tables become live, and cease to be', async (t) => {
+t.test('makes tables live, and takes that back', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   await migrate(database.primaryUrl);

@@ -1,4 +1,4 @@
-/** infra/nats: the file is what the generator prints, and what its README says to type works on a real nats-server. */
+/** Tests infra/nats: the file equals the generator's output, and the commands of its README work on a real nats-server. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { type Bus, type BusEvent, connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import { inboxPrefix, LiveList, SERVICE_NAMES, type ServiceName, subjects } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { Type } from 'typebox';
-import { eventually, launch, processesOf } from './tidemark-up.ts';
+import { launch, processesOf } from './tidemark-up.ts';
 
 /** A PNG of one pixel. */
 const PIXEL = Buffer.from(
@@ -18,7 +19,7 @@ const PIXEL = Buffer.from(
   'base64',
 );
 
-t.test('each service may do what it does, and no more', { timeout: 180_000 }, async (t) => {
+t.test('each service has exactly the NATS permissions that it uses', { timeout: 180_000 }, async (t) => {
   const up = await launch(t, { args: ['--no-demo'] });
   await up.line(/^ready /);
   const base = `http://127.0.0.1:${up.port}`;
@@ -57,13 +58,13 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
       spec: { input: { files: [file.id] }, transform: { format: 'webp' } },
     }),
   });
-  await eventually(async () => {
+  await until(async () => {
     const { state, error } = await ask<{ state: string; error: unknown }>(`/api/v1/jobs/${job.id}`, tokens.user);
     if (state === 'failed') throw new Error(JSON.stringify(error));
-    return state === 'succeeded' ? true : undefined;
+    return state === 'succeeded';
   });
-  await eventually(() => (/"state":"succeeded"/.test(frames.text()) ? true : undefined));
-  const health = await eventually(async () => {
+  await until(() => /"state":"succeeded"/.test(frames.text()));
+  const health = await until(async () => {
     const answer = await ask<{ status: string; problems: string[]; instances: unknown[] }>(
       '/api/v1/performance/health',
       tokens.ops,
@@ -85,7 +86,7 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
   }
   for (const password of Object.values(passwords)) t.notOk(commandLines.includes(password), 'nor in a command line');
 
-  t.test('a stranger gets nothing', async (t) => {
+  t.test('a client without credentials gets nothing', async (t) => {
     for (const url of [
       `nats://${address}`,
       `nats://gateway:wrong@${address}`,
@@ -139,13 +140,13 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
       await bus.flush();
       const expected = [...publish, ...subscribe].sort();
       // The comparison below reports missing denials.
-      await eventually(() => (denied.size === expected.length ? true : undefined), 10).catch(() => {});
+      await until(() => denied.size === expected.length).catch(() => {});
       t.same([...denied].sort(), expected, service);
       await bus.close();
     }
   });
 
-  t.test('whoever can ask an instance on NATS is not an operator yet', async (t) => {
+  t.test('access to NATS does not make anybody an operator', async (t) => {
     const bus = await connectAs('metrics', () => {});
     t.teardown(() => bus.close());
     const list = (token?: string) =>

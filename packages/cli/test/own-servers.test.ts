@@ -2,11 +2,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTemporaryStack } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import { startTestS3 } from '@tidemark/testing/s3';
 import t from 'tap';
-import { eventually, launch, nothingLeft } from './tidemark-up.ts';
+import { launch, nothingLeft } from './tidemark-up.ts';
 
-t.test('your own servers, with a user that is no superuser', { timeout: 180_000 }, async (t) => {
+t.test('runs on other servers, with a user that is no superuser', { timeout: 180_000 }, async (t) => {
   const natsPassword = 'p@ss/word, with %';
   const stack = await startTemporaryStack({
     natsSettings: `authorization { users: [{ user: "own", password: "${natsPassword}" }] }`,
@@ -44,16 +45,16 @@ t.test('your own servers, with a user that is no superuser', { timeout: 180_000 
   const read = await fetch(`${base}/rest/v1/matches?select=id&limit=1`);
   t.equal(read.status, 200);
   t.equal(((await read.json()) as unknown[]).length, 1);
-  await eventually(async () => {
+  await until(async () => {
     const again = await fetch(`${base}/rest/v1/matches?select=id&limit=1&order=id`);
-    return again.headers.get('tidemark-source') === 'replica' ? true : undefined;
+    return again.headers.get('tidemark-source') === 'replica';
   });
   const { user } = JSON.parse(await readFile(join(up.home, 'credentials.json'), 'utf8')) as { user: string };
   t.equal(await typeOfResult(base, user), 'image/webp', 'gateway and batch share the bucket');
   await t.rejects(stat(join(up.home, 'files')), { code: 'ENOENT' }, 'and use no folder');
   process.kill(up.child.pid as number, 'SIGINT');
   t.equal(await up.ended, 0);
-  t.ok(await eventually(() => nothingLeft(up.home), 10));
+  t.ok(await until(() => nothingLeft(up.home)));
   t.equal((await stack.primary.query('select 1')).length, 1, 'your Postgres is still there');
   t.match(up.output(), /the replication slot "tidemark" keeps WAL in your database.*bounds it\n.*--drop-slot/);
   t.match(up.output(), /note: "app" is no member of pg_monitor/, 'the findings of doctor are shown');
@@ -78,11 +79,15 @@ async function typeOfResult(base: string, token: string): Promise<string | null>
       spec: { input: { files: [own.id] }, transform: { resize: { width: 50 }, format: 'webp' } },
     }),
   });
-  const result = await eventually(async () => {
-    const { state, error } = await ask<{ state: string; error: unknown }>(`/api/v1/jobs/${job.id}`);
-    if (state === 'failed') throw new Error(JSON.stringify(error));
-    return state === 'succeeded' ? (await ask<Shown[]>(`/api/v1/files?prefix=jobs/${job.id}/`))[0] : undefined;
-  }, 60);
+  const result = await until(
+    async () => {
+      const { state, error } = await ask<{ state: string; error: unknown }>(`/api/v1/jobs/${job.id}`);
+      if (state === 'failed') throw new Error(JSON.stringify(error));
+      return state === 'succeeded' ? (await ask<Shown[]>(`/api/v1/files?prefix=jobs/${job.id}/`))[0] : undefined;
+    },
+    undefined,
+    60_000,
+  );
   const answer = await fetch(`${base}${result.href}`, { headers: { authorization } });
   await answer.arrayBuffer();
   return answer.headers.get('content-type');

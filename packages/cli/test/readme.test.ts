@@ -2,15 +2,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@tidemark/testing';
 import { launchChromium } from '@tidemark/testing/browser';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
-import { eventually, launch, nothingLeft, root } from './tidemark-up.ts';
+import { launch, nothingLeft, root } from './tidemark-up.ts';
 
 const readme = await readFile(join(root, 'README.md'), 'utf8');
 const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => (match[1] as string).trim());
 
-t.test('every command of the README', { timeout: 300_000 }, async (t) => {
+t.test('every command of the README works', { timeout: 300_000 }, async (t) => {
   t.match(commands, [
     /^npm start/,
     /^npm test/,
@@ -54,23 +55,21 @@ t.test('every command of the README', { timeout: 300_000 }, async (t) => {
 
   const watcher = interactive(here(watch));
   t.teardown(() => watcher.stop());
-  await eventually(() => (/"op":"snapshot".*What a finish!/.test(watcher.output()) ? true : undefined), 90);
+  await until(() => /"op":"snapshot".*What a finish!/.test(watcher.output()), undefined, 90_000);
   await bash(`${here(token)}\n${here(write).replace('What a finish!', 'And again!')}`);
-  await eventually(() => (/"op":"changes".*"insert".*And again!/.test(watcher.output()) ? true : undefined));
+  await until(() => /"op":"changes".*"insert".*And again!/.test(watcher.output()));
   const { sqlUrl } = { sqlUrl: /postgres {5}(\S+)/.exec(up.output())?.[1] as string };
   await insertBySql(sqlUrl);
-  await eventually(() =>
-    /"op":"changes".*"insert".*Straight into Postgres/.test(watcher.output()) ? true : undefined,
-  );
+  await until(() => /"op":"changes".*"insert".*Straight into Postgres/.test(watcher.output()));
 
   const frame = '{"op":"subscribe","id":"j","query":"jobs","profile":"tidemark","snapshot":true}';
   const withToken = watch.replace(' -s tidemark.v1', ' -H "Authorization: Bearer $TOKEN" -s tidemark.v1');
   const jobs = interactive(here(`${token}; ${withToken.replace(/-x .*/, `-x '${frame}'`)}`));
   t.teardown(() => jobs.stop());
-  await eventually(() => (jobs.output().includes('"op":"snapshot"') ? true : undefined), 90);
+  await until(() => jobs.output().includes('"op":"snapshot"'), undefined, 90_000);
   const job = JSON.parse(await bash(`${here(token)}\n${here(batch)}`));
   t.match(job, { kind: 'image.transform', state: 'queued' });
-  await eventually(() => (/"state": ?"succeeded"/.test(jobs.output()) ? true : undefined), 120);
+  await until(() => /"state": ?"succeeded"/.test(jobs.output()), undefined, 120_000);
   t.match(jobs.output(), /"state": ?"running"/, 'progress came as changes');
 
   const credentials = JSON.parse(await readFile(join(up.home, 'credentials.json'), 'utf8'));
@@ -130,7 +129,7 @@ t.test('every command of the README', { timeout: 300_000 }, async (t) => {
     [...places].sort((a, b) => a - b),
     'stopped in order',
   );
-  t.ok(await eventually(() => nothingLeft(up.home), 10), 'nothing is left running');
+  t.ok(await until(() => nothingLeft(up.home)), 'nothing is left running');
 });
 
 /** A real browser shows figures of the running services. */

@@ -25,7 +25,7 @@ const as = (url: string, role: string, password: string) => {
   return changed.href;
 };
 
-t.test('one login for everything: each right that it needs, taken away in turn', async (t) => {
+t.test('a single login needs each of its rights', async (t) => {
   // Roles belong to the server, so this needs one that has none of them.
   const own = await startTemporaryStack({ nats: false, replica: false });
   t.teardown(() => own.stop());
@@ -69,7 +69,7 @@ t.test('one login for everything: each right that it needs, taken away in turn',
 const home = await temporaryHome(t);
 const administrator = superuser.url;
 
-t.test('a login for each service: everything that they do as themselves, each right taken away in turn', async (t) => {
+t.test('the login of each service needs each of its rights', async (t) => {
   const roles = await prepareLocalRoles(administrator, home);
   const owner = roles.owner(administrator);
   await migrate(owner);

@@ -6,7 +6,7 @@ import { root } from './tidemark-up.ts';
 
 const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
 
-t.test('every defence in SECURITY.md names a test file that there is', async (t) => {
+t.test('every defence in SECURITY.md names an existing test file', async (t) => {
   const rows = text.split('\n').filter((line) => /^\| (?!asset|---)/.test(line));
   t.ok(rows.length > 40, 'the tables are read');
   for (const row of rows) {

@@ -8,7 +8,7 @@ import { serviceUser } from '../src/up/service-user.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'only root changes users';
 
-t.test('the user of the services', { skip }, async (t) => {
+t.test('services run as their own user', { skip }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-user-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   await chmod(folder, 0o755);

@@ -109,18 +109,6 @@ export async function pidOf(home: string, instance: string): Promise<number> {
   throw new Error(`no process of ${instance}`);
 }
 
-/** Polls until `check` gives something. */
-export async function eventually<T>(check: () => T | undefined | Promise<T | undefined>, seconds = 60): Promise<T> {
-  const deadline = Date.now() + seconds * 1_000;
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${check}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-/** Undefined (try again) while processes are left; then true. */
-export async function nothingLeft(home: string): Promise<true | undefined> {
-  return (await processesOf(home)).length === 0 ? true : undefined;
+export async function nothingLeft(home: string): Promise<boolean> {
+  return (await processesOf(home)).length === 0;
 }

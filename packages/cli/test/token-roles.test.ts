@@ -8,7 +8,7 @@ import t from 'tap';
 import { loadCredentials } from '../src/up/credentials.ts';
 import { tokenRoles } from '../src/up/token-roles.ts';
 
-t.test('tokens for JWT_ROLES and DB_ANON_ROLE of one’s own', async (t) => {
+t.test('makes tokens for the roles in JWT_ROLES and DB_ANON_ROLE', async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-roles-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   await loadCredentials(home);

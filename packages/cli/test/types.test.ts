@@ -73,7 +73,7 @@ export async function writes() {
 }
 `;
 
-t.test('types of the database fit the client', async (t) => {
+t.test('the generated types of a database fit the client', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   // Below the package, where its dependencies are found.

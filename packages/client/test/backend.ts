@@ -178,15 +178,3 @@ export async function startWire(target: string): Promise<Wire> {
     },
   };
 }
-
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
-  what: () => string,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

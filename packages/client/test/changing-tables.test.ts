@@ -1,8 +1,8 @@
 /** Live queries of a client go on while the columns of their table change. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { createClient } from '../src/index.ts';
-import { waitFor } from './backend.ts';
 import { startClients } from './clients.ts';
 
 type Row = Record<string, unknown>;
@@ -44,7 +44,7 @@ t.test('live queries of all columns go on with what the columns are', async (t) 
     for (const [name, live] of Object.entries(queries)) {
       const rows = inOrder(await sql.unsafe(`select * from shelf order by id ${name === 'window' ? 'limit 3' : ''}`));
       const held = () => inOrder(live.rows as readonly Row[]);
-      await waitFor(
+      await until(
         () => held() === rows && live.status === 'live',
         () => `${name} to hold ${rows}; it is ${live.status} and holds ${held()}`,
       );

@@ -1,8 +1,8 @@
 /** Reads, files, jobs, tokens and channels of a client, against a gateway and a realtime service. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, TidemarkError } from '../src/index.ts';
-import { waitFor } from './backend.ts';
 import { type Database, startClients } from './clients.ts';
 
 t.test('client', async (t) => {
@@ -32,13 +32,13 @@ t.test('client', async (t) => {
     const live = await client.from('note').select().live().ready();
     t.same(live.rows, [{ owner: 'ann', body: 'of ann' }]);
     client.setToken(await backend.token('bob'));
-    await waitFor(
+    await until(
       () => live.rows[0]?.owner === 'bob',
       () => `bob's row; there are ${JSON.stringify(live.rows)}`,
     );
     t.same(live.rows, [{ owner: 'bob', body: 'of bob' }]);
     client.setToken(undefined);
-    await waitFor(
+    await until(
       () => live.status === 'failed',
       () => `a refusal; it is ${live.status}`,
     );
@@ -58,7 +58,7 @@ t.test('client', async (t) => {
     });
     t.teardown(() => client.close());
     const live = await query(client, newMatch()).live().ready();
-    await waitFor(
+    await until(
       () => given >= 2,
       () => 'the token to be asked for again',
     );
@@ -111,7 +111,7 @@ t.test('client', async (t) => {
     t.match(await client.jobs.list(), [{ id: job.id }]);
     const states: string[] = [];
     const finished = client.jobs.finished(job.id, ({ state }) => states.push(state));
-    await waitFor(
+    await until(
       () => states.length > 0,
       () => 'the job',
     );
@@ -162,29 +162,29 @@ t.test('client', async (t) => {
     await Promise.all([phone.join(), laptop.join()]);
     const devices = (channel: typeof phone) => channel.members.map(({ state }) => state.device).sort();
     const both = () => devices(phone).length === 2 && devices(laptop).length === 2;
-    await waitFor(both, () => 'both to see both');
+    await until(both, () => 'both to see both');
     t.same(devices(phone), ['laptop', 'phone']);
     phone.send('seen', { id: 1 });
-    await waitFor(
+    await until(
       () => heard.length === 1,
       () => 'the message',
     );
     wire.cut();
-    await waitFor(
+    await until(
       () => phone.status !== 'live' && laptop.status !== 'live',
       () => 'the cut to be noticed',
     );
-    await waitFor(
+    await until(
       () => phone.status === 'live' && laptop.status === 'live' && both(),
       () => 'both to be back',
     );
     phone.show({ device: 'tablet' });
-    await waitFor(
+    await until(
       () => devices(laptop).includes('tablet'),
       () => 'the new state',
     );
     phone.send('again');
-    await waitFor(
+    await until(
       () => heard.length === 2,
       () => 'the message after it',
     );
@@ -193,7 +193,7 @@ t.test('client', async (t) => {
       ['again', null],
     ]);
     phone.leave();
-    await waitFor(
+    await until(
       () => devices(laptop).length === 1,
       () => 'the phone to be gone',
     );

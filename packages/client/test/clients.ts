@@ -1,8 +1,9 @@
 /** A backend, a TCP proxy that tests cut, and clients of both that are closed with their test. */
+import { until } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, type TidemarkClient } from '../src/index.ts';
-import { startBackend, startWire, waitFor } from './backend.ts';
+import { startBackend, startWire } from './backend.ts';
 
 export interface Database {
   public: {
@@ -45,10 +46,9 @@ export async function startClients(t: { teardown(undo: () => Promise<void>): voi
     },
     /** The last test of a file: all clients of the tests before it are closed. */
     async noSockets(t: Test) {
-      await waitFor(
+      await until(
         () => wire.open() === 0,
         () => `all sockets to close; ${wire.open()} are open`,
-        8_000,
       );
       t.equal(wire.open(), 0);
     },

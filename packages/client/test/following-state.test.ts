@@ -77,7 +77,7 @@ for (const afresh of ['snapshot', 'now'] as const) {
   });
 }
 
-t.test('the first rest is none, later ones grow, and settling forgets them', async (t) => {
+t.test('the first pause is 0, later ones grow, and a settled query starts again at 0', async (t) => {
   const rest = (state: FollowingState) => {
     const resting = nextFollowing(state, events.resync, 'snapshot');
     return resting.is === 'waiting' ? resting.retryAt - 1_000 : undefined;

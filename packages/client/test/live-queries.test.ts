@@ -1,12 +1,11 @@
 /** Live queries of a client, against a gateway and a realtime service, with a TCP proxy between them that tests cut. */
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, type LiveEvent } from '../src/index.ts';
 import { LiveSocket } from '../src/live/live-socket.ts';
 import type { WebSocketClass } from '../src/live/web-socket.ts';
 import { Session } from '../src/session.ts';
-import { waitFor } from './backend.ts';
 import { startClients } from './clients.ts';
 import { manyQueries } from './many-queries.ts';
 
@@ -38,7 +37,7 @@ t.test('live queries follow the database through faults', async (t) => {
     t.match(seen[0], { rows: [{ body: 'first' }] });
     t.match(seen[2], { row: { body: 'third' }, position: /\.[0-9A-F]{8}$/ });
     t.equal(live.status, 'closed', 'the end of the loop closes the query');
-    await waitFor(
+    await until(
       () => client.status.is === 'idle',
       () => `the connection to be idle; it is ${client.status.is}`,
     );
@@ -63,10 +62,9 @@ t.test('live queries follow the database through faults', async (t) => {
       if (n === 35) await sql`delete from commentary where match_id = ${match} and body = 'b7'`;
     }
     const rows = await sql<{ body: string }[]>`select body from commentary where match_id = ${match}`;
-    await waitFor(
+    await until(
       () => live.rows.length === 49,
       () => `49 rows; there are ${live.rows.length}`,
-      20_000,
     );
     t.same(bodies(live.rows), bodies(rows));
     t.ok(calls >= 2);
@@ -83,7 +81,7 @@ t.test('live queries follow the database through faults', async (t) => {
     await live.ready();
     const shows = async (expected: string) => {
       const shown = () => live.rows.map(({ body }) => body).join(' ');
-      await waitFor(
+      await until(
         () => shown() === expected,
         () => `${expected}; it is ${shown()}`,
       );
@@ -122,13 +120,13 @@ t.test('live queries follow the database through faults', async (t) => {
     const pingTimes = { pingMs: 50, pongMs: 400 };
     const socket = new LiveSocket(liveUrl, WebSocket as unknown as WebSocketClass, session, on, pingTimes);
     t.teardown(() => socket.close());
-    await waitFor(
+    await until(
       () => readyAt !== undefined && Date.now() - readyAt > 600,
       () => 'pings to be answered',
     );
     t.equal(end, undefined, 'answered pings keep the connection');
     wire.freeze();
-    await waitFor(
+    await until(
       () => end !== undefined,
       () => 'the silence to be noticed',
     );
@@ -143,7 +141,7 @@ t.test('live queries follow the database through faults', async (t) => {
     const first = await query(client, match).live().ready();
     const second = await query(client, match).live().ready();
     // The snapshot may come from a replica without the row; then the row arrives as a change.
-    await waitFor(
+    await until(
       () => first.rows.length === 1,
       () => 'the row',
     );
@@ -152,7 +150,7 @@ t.test('live queries follow the database through faults', async (t) => {
     t.match(event, { type: 'snapshot', rows: [{ body: 'one' }] });
     first.close();
     await sql`insert into commentary (match_id, body) values (${match}, 'two')`;
-    await waitFor(
+    await until(
       () => second.rows.length === 2,
       () => 'the change to reach the remaining query',
     );
@@ -205,7 +203,7 @@ t.test('live queries follow the database through faults', async (t) => {
         await sql`insert into commentary (match_id, body) values (${match}, ${`b${written}`})`;
       }
     })();
-    await waitFor(
+    await until(
       async () => /tidemark_live_peers\{[^}]*\} 1\n/.test(await metricsPage(first.url)),
       () => 'the first service to learn of the second',
     );
@@ -214,7 +212,7 @@ t.test('live queries follow the database through faults', async (t) => {
     await writer;
     const all = Array.from({ length: written }, (_, n) => `b${n + 1}`);
     for (const { live, states, seen } of clients) {
-      await waitFor(
+      await until(
         () => live.rows.length === written,
         () => `${written} rows; there are ${live.rows.length}, ${states}`,
       );

@@ -1,11 +1,11 @@
 /** Tests of many and of unusual live queries, run by live-queries.test.ts on its backend. */
 import { randomUUID } from 'node:crypto';
 import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { createClient } from '../src/index.ts';
-import { type Backend, waitFor } from './backend.ts';
+import type { Backend } from './backend.ts';
 
 export async function manyQueries(t: Test, backend: Backend, liveUrl: string): Promise<void> {
   const { sql } = backend;
@@ -18,7 +18,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     Number(new RegExp(`^${name}\\{[^}]*\\} (\\d+)`, 'm').exec(await metricsPage(backend.liveServiceUrl))?.[1]);
   const subscriptions = (count: number) => {
     let now = -1;
-    return waitFor(
+    return until(
       async () => {
         now = await gauge('tidemark_subscriptions');
         return now === count;
@@ -58,7 +58,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     await Promise.all(all.map((live) => live.ready()));
     await subscriptions(130);
     await sql`insert into commentary (match_id, body) select 10000 + n, 'b' || n from generate_series(0, 129) as n`;
-    await waitFor(
+    await until(
       () => all.every((live) => live.rows.length === 1),
       () => `a row in each; ${all.filter((live) => live.rows.length !== 1).length} lack it`,
     );
@@ -74,7 +74,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     const one = await client.from('commentary').select('id,body').eq('match_id', 9_002).gt('id', 0).live().ready();
     const other = await client.from('commentary').select('id,body').gt('id', 0).eq('match_id', 9_002).live().ready();
     await sql`insert into commentary (match_id, body) values (9002, 'x')`;
-    await waitFor(
+    await until(
       () => one.rows.length === 1 && other.rows.length === 1,
       () => `the row in both: ${one.rows.length}, ${other.rows.length}`,
     );
@@ -107,7 +107,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
         { id: '9007199254740993', amount: '0.12345678901234567891' },
       ]);
       const live = await client.from('big').select('id,amount').live().ready();
-      await waitFor(
+      await until(
         () => live.rows.length === 2,
         () => `both rows: ${JSON.stringify(live.rows)}`,
       );
@@ -127,7 +127,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
         { id: '9007199254740993', amount: 2 },
         { id: 9007199254740994, amount: 1 },
       ];
-      await waitFor(
+      await until(
         () =>
           JSON.stringify([...live.rows].sort((a, b) => String(a.id).localeCompare(String(b.id)))) ===
           JSON.stringify(after),
@@ -150,13 +150,13 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
       { longer_name: 2, a: 'y' },
     ]);
     const live = await client.from('loose').select().live().ready();
-    await waitFor(
+    await until(
       () => live.rows.length === 3,
       () => `three rows: ${JSON.stringify(live.rows)}`,
     );
     await sql`delete from loose where ctid = (select min(ctid) from loose)`;
     await sql`update loose set a = 'z' where longer_name = 2`;
-    await waitFor(
+    await until(
       () => live.rows.some(({ a }) => a === 'z'),
       () => 'the update',
     );
@@ -168,7 +168,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     const ids = Array.from({ length: 1_000 }, () => randomUUID());
     const live = await client.from('commentary').select('id,body').eq('match_id', 9_004).in('body', ids).live().ready();
     await sql`insert into commentary (match_id, body) values (9004, ${ids[999] as string}), (9004, 'other')`;
-    await waitFor(
+    await until(
       () => live.rows.length === 1,
       () => 'the row of the list',
     );

@@ -6,9 +6,11 @@ import { ImageTransform, OcrOptions } from './jobs.ts';
 export const AT_ONCE_MAX_BYTES = 700_000;
 
 const work = {
-  name: Type.String({ minLength: 1, maxLength: 1_024, description: 'of the file, for messages' }),
+  name: Type.String({ minLength: 1, maxLength: 1_024, description: 'name of the file, for messages' }),
   /** The gateway has found the file with the rights of its caller. */
-  key: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, description: 'of the bytes in the file store' })),
+  key: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 1_024, description: 'key of the bytes in the file store' }),
+  ),
   bytes: Type.Optional(
     Type.String({ maxLength: AT_ONCE_MAX_BYTES * 2, description: 'base64, where no file has them' }),
   ),

@@ -9,7 +9,7 @@ import { type Static, Type } from 'typebox';
 export const CHANNEL_PATTERN = '^[a-z][a-z0-9_-]{0,31}:[^\\s\\u0000-\\u001f]{1,128}$';
 
 export const ChannelName = Type.String({ pattern: CHANNEL_PATTERN, description: '<kind>:<key>, such as room:42' });
-const State = Type.Record(Type.String(), Type.Unknown(), { description: 'what others see of a member' });
+const State = Type.Record(Type.String(), Type.Unknown(), { description: 'state of a member that others see' });
 
 export const JoinFrame = Type.Object(
   {

@@ -52,7 +52,7 @@ export const ImageTransform = Type.Object(
     background: Type.Optional(
       Type.String({
         pattern: '^#([0-9a-fA-F]{6}|[0-9a-fA-F]{8})$',
-        description: 'of what the image does not cover; default: transparent, and white in JPEG',
+        description: 'colour of the part that the image does not cover; default: transparent, and white in JPEG',
       }),
     ),
     format: Type.Optional(imageFormat),
@@ -157,7 +157,9 @@ export const Job = Type.Object({
   done: Type.Integer(),
   failed: Type.Integer(),
   planned_all: Type.Boolean({ description: 'whether total counts all items: the source may have more' }),
-  waits_for: Type.Union([Type.String(), Type.Null()], { description: 'what the job waits for, beside a free place' }),
+  waits_for: Type.Union([Type.String(), Type.Null()], {
+    description: 'reason for which the job waits, beside a free place',
+  }),
   error: Type.Union([Type.Unknown(), Type.Null()]),
   run_at: Type.Union([Type.String(), Type.Null()]),
   deadline: Type.Union([Type.String(), Type.Null()]),
@@ -178,7 +180,9 @@ export const CreateSchedule = Type.Object(
       maxLength: 200,
       description: 'minute hour day month weekday, or six fields with seconds first',
     }),
-    time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, default: 'UTC', description: 'of the IANA' })),
+    time_zone: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, default: 'UTC', description: 'name of the IANA time zone' }),
+    ),
     kind: Type.String({ minLength: 1, maxLength: 64 }),
     spec: Type.Unknown(),
     priority: Type.Optional(priority),

@@ -47,7 +47,7 @@ export const PoolStats = Type.Object({
       pid: Type.Integer(),
       heldMs: ms,
       route: Type.Union([Type.String(), Type.Null()]),
-      /** Without literals, at most 300 characters. */
+      /** The text without literals, at most 300 characters. */
       statement: Type.Optional(Type.Union([Type.String(), Type.Null()])),
       /** Connections in use by the same statement, with this one. */
       same: Type.Optional(count),
@@ -250,7 +250,7 @@ export const Telemetry = Type.Object({
   version: Type.Optional(Type.String({ maxLength: 64 })),
   /** A hash of each setting that cannot hold a secret, to see which changed. */
   settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 8 }))),
-  /** Set in the last message of a process that stops as it was told to. */
+  /** Set in the last message of a process that was asked to stop. */
   stopping: Type.Optional(Type.Boolean()),
   /** Why the instance is not ready; empty when it is. */
   problems: Type.Array(Type.String(), { maxItems: 20 }),

@@ -1,6 +1,7 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import type { Database } from '../src/database-types.ts';
-import { as, openOwnDatabase, openTestDatabase, until } from './open-test-database.ts';
+import { as, openOwnDatabase, openTestDatabase } from './open-test-database.ts';
 
 const uncaught: unknown[] = [];
 process.on('uncaughtException', (error) => uncaught.push(error));
@@ -48,11 +49,11 @@ t.test(
     const clients = Array.from({ length: 32 }, (_, c) => client(c));
     for (let round = 1; round <= 3; round++) {
       const from = acknowledged.length;
-      await until('progress', () => acknowledged.length > from + 100);
+      await until(() => acknowledged.length > from + 100, 'progress');
       await terminateAll(db);
     }
     const after = acknowledged.length;
-    await until('progress after it', () => acknowledged.length > after + 300);
+    await until(() => acknowledged.length > after + 300, 'progress after it');
     isOver = true;
     await Promise.all(clients);
     t.ok(slowest < 5_000, `the slowest took ${Math.round(slowest)} ms`);
@@ -84,7 +85,7 @@ t.test('a lost connection fails only its own transaction and leaves no row', asy
         const [row] = await doomed.query('select pg_backend_pid() as pid');
         await doomed.query("insert into notes (owner, body) values ('a', 'doomed')");
         await admin.query('select pg_terminate_backend($1)', [row!.pid]);
-        await until('it is gone', () => write.stats().discardedTotal === 1);
+        await until(() => write.stats().discardedTotal === 1, 'it is gone');
         await doomed.query("insert into notes (owner, body) values ('a', 'stray')");
       }),
       { code: 'DB_CONNECTION_LOST' },
@@ -117,10 +118,10 @@ t.test(
     const during = await Promise.all(Array.from({ length: 20 }, read));
     t.ok(performance.now() - began < 5_000, `answered after ${Math.round(performance.now() - began)} ms`);
     t.ok(during.every(({ rows }) => rows[0]!.one === 1));
-    await until('it is left out', () => events.some(({ type }) => type === 'db.replica_unhealthy'), 5_000);
+    await until(() => events.some(({ type }) => type === 'db.replica_unhealthy'), 'it is left out');
     for (const pid of pids) process.kill(pid, 'SIGCONT');
-    await until('it is back', () => db.replicaStats()[0]!.healthy);
-    await until('reads on it', async () => (await read()).source === 'replica');
+    await until(() => db.replicaStats()[0]!.healthy, 'it is back');
+    await until(async () => (await read()).source === 'replica', 'reads on it');
   },
 );
 
@@ -139,18 +140,18 @@ t.test('a restart of the primary under load loses no acknowledged write, and err
     }
   };
   const clients = Array.from({ length: 16 }, client);
-  await until('load', () => acknowledged.length > 200);
+  await until(() => acknowledged.length > 200, 'load');
   // The stack runs without fsync, for which a process's end is no crash: what was committed is in the kernel's cache.
   await stack.primary.stop('immediate');
-  await until('it is noticed', () => db.problem() !== undefined);
+  await until(() => db.problem() !== undefined, 'it is noticed');
   await stack.primary.start();
   const before = acknowledged.length;
   const began = performance.now();
-  await until('writes go on', () => acknowledged.length > before + 100);
+  await until(() => acknowledged.length > before + 100, 'writes go on');
   t.ok(performance.now() - began < 5_000, `${Math.round(performance.now() - began)} ms after the restart`);
   isOver = true;
   await Promise.all(clients);
-  await until('no problem', () => db.problem() === undefined);
+  await until(() => db.problem() === undefined, 'no problem');
   const kept = new Set((await db.pools.write.query('select body from notes')).map(({ body }) => body));
   t.same(
     acknowledged.filter((body) => !kept.has(body)),

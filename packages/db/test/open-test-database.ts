@@ -21,7 +21,7 @@ export interface TestDatabase {
 
 type Options = Partial<DatabaseOptions> & { replica?: boolean };
 
-/** On the shared stack. */
+/** Makes a database on the shared stack. */
 export async function openTestDatabase(t: Test, options: Options = {}): Promise<TestDatabase> {
   const stack = await useTestStack();
   const fixture = await readFile(FIXTURE, 'utf8');
@@ -34,7 +34,7 @@ export async function openTestDatabase(t: Test, options: Options = {}): Promise<
   return await open(t, database.primaryUrl, database.replicaUrl, options);
 }
 
-/** On a stack of its own, for tests that break it. */
+/** Starts a stack for this test, which may break it. */
 export async function openOwnDatabase(t: Test, options: Options = {}) {
   const stack = await startTemporaryStack({ nats: false });
   t.teardown(() => stack.stop());
@@ -62,15 +62,6 @@ async function open(t: Test, url: string, replicaUrl: string, options: Options):
   });
   t.teardown(() => db.close(1_000));
   return { db, events, url, replicaUrl };
-}
-
-/** Waits for a condition; fails after `ms`. */
-export async function until(what: string, condition: () => unknown, ms = 10_000): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 export const as = (sub: string) => ({ role: 'authenticated', claims: JSON.stringify({ sub }) });

@@ -40,7 +40,7 @@ const STEPS: Record<NatsStopMode, StopStep[]> = { fast: [{ signal: 'SIGTERM', se
 const GREETING_MS = 1_000;
 const ANSWER_MS = 1_000;
 
-/** Has no monitoring port: that one knows no passwords, and would show every subject to whoever is on this machine. */
+/** Has no monitoring port, because that port asks for no password and shows every subject to all users of the machine. */
 export class NatsNode extends ServerProcess {
   readonly #options: NatsOptions;
 

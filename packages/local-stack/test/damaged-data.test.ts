@@ -72,7 +72,7 @@ t.test('a missing PG_VERSION names the folder and the way out', async (t) => {
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'only root can give files away' };
 
 t.test(
-  'as root: a folder of another owner becomes ours, a single file of another owner is named',
+  'root takes over a folder of another owner, and refuses a single file of another owner by name',
   asRoot,
   async (t) => {
     chownSync(primary, 0, 0);
@@ -89,15 +89,19 @@ t.test(
   },
 );
 
-t.test('once repaired, it starts', async (t) => {
+t.test('starts once the folder is repaired', async (t) => {
   const stack = await startStack(options);
   t.match(await stack.primary.query('select 1 as x'), [{ x: 1 }]);
   await stack.stop();
 });
 
-t.test('a folder that may not be written', { skip: process.getuid?.() === 0 && 'root may write it' }, async (t) => {
-  const locked = join(home.path, 'locked');
-  mkdirSync(locked, { mode: 0o500 });
-  t.teardown(() => chmodSync(locked, 0o700));
-  await t.rejects(startStack({ home: locked }), { code: 'STACK_PERMISSION_DENIED', message: new RegExp(locked) });
-});
+t.test(
+  'refuses a folder that may not be written',
+  { skip: process.getuid?.() === 0 && 'root may write it' },
+  async (t) => {
+    const locked = join(home.path, 'locked');
+    mkdirSync(locked, { mode: 0o500 });
+    t.teardown(() => chmodSync(locked, 0o700));
+    await t.rejects(startStack({ home: locked }), { code: 'STACK_PERMISSION_DENIED', message: new RegExp(locked) });
+  },
+);

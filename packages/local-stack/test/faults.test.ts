@@ -13,7 +13,7 @@ const replica = stack.replicas[0]!;
 t.teardown(() => stack.stop());
 await primary.query('create table t (i int)');
 
-t.test('the primary: each way to stop it, and the same port afterwards', async (t) => {
+t.test('the primary keeps its port after each way to stop it', async (t) => {
   for (const mode of ['smart', 'fast', 'immediate'] as const) {
     const { port, url } = primary;
     await primary.stop(mode);
@@ -47,7 +47,7 @@ t.test('a crash that nobody asked for is reported, and start() works after it', 
   await replica.caughtUp();
 });
 
-t.test('paused, the primary answers nobody; resumed, it goes on where it was', async (t) => {
+t.test('a paused primary answers nobody, and a resumed one continues', async (t) => {
   await withClient(primary.url, async (sql) => {
     await sql`select 1`;
     await primary.pause();
@@ -65,7 +65,7 @@ t.test('paused, the primary answers nobody; resumed, it goes on where it was', a
   await primary.start();
 });
 
-t.test('the replica: replay stands still and goes on', async (t) => {
+t.test('the replica pauses and resumes replay', async (t) => {
   const [before] = await replica.query('select count(*)::int as n from t');
   await replica.pauseReplay();
   await primary.query('insert into t values (3)');
@@ -78,7 +78,7 @@ t.test('the replica: replay stands still and goes on', async (t) => {
   await replica.caughtUp();
 });
 
-t.test('NATS: stopped, killed, paused; its streams are there again', async (t) => {
+t.test('NATS keeps its streams after it was stopped, killed or paused', async (t) => {
   const health = () =>
     Promise.race([
       nats.request('$JS.API.INFO').then(

@@ -1,4 +1,4 @@
-/** infra/postgres says what the local Postgres runs with. */
+/** Compares infra/postgres with the settings of the local Postgres. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { BASE_SETTINGS, HBA } from '../src/postgres-config.ts';

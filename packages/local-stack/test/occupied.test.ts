@@ -60,7 +60,7 @@ t.test('a home folder that another stack uses is refused, and that one goes on',
   t.equal(await other.exited, 0);
 });
 
-t.test('a lock and a postmaster.pid with the number of a stranger stop nobody', async (t) => {
+t.test('a lock or a postmaster.pid with the id of an unrelated process does not prevent a start', async (t) => {
   const home = temporaryHome();
   t.teardown(home.remove);
   const options = { home: home.path, durable: false, replica: false, nats: false };

@@ -47,7 +47,7 @@ t.test('a stack replicates, stops without a trace, and has its data at the next 
   await t.rejects(
     natsRequest(first.nats.address, '$JS.API.INFO'),
     /Authorization Violation/,
-    'a stranger gets nothing',
+    'a client without credentials gets nothing',
   );
 
   await first.stop();
@@ -61,7 +61,7 @@ t.test('a stack replicates, stops without a trace, and has its data at the next 
   t.same(await second.replicas[0]!.query('select level from tide'), [{ level: 7 }]);
 });
 
-t.test('parts can be left out, and say so when they are used', async (t) => {
+t.test('parts can be left out, and an error says so when they are used', async (t) => {
   const home = temporaryHome();
   t.teardown(home.remove);
   const stack = await startStack({ home: home.path, durable: false, postgres: false });

@@ -46,7 +46,7 @@ t.test('a server that ends again and again with space enough is given up', async
   t.equal(ends, 5);
 });
 
-t.test('after stop nothing is started', async (t) => {
+t.test('nothing is started after stop', async (t) => {
   const supervisor = new Supervisor({ report: () => {}, onGivenUp: () => t.fail('not given up'), freeBytes: () => 0 });
   supervisor.restart(node, exit, () => Promise.reject(new Error('not started')));
   await supervisor.stop();

@@ -19,7 +19,7 @@ export interface OwnMedia {
 
 export interface RowsMedia {
   readonly kind: SimpleMedia;
-  /** With it, `kind` is octet-stream. */
+  /** If present, `kind` is octet-stream. */
   readonly own?: OwnMedia;
   /** Omits keys whose value is null; always true for `array`, optional for `object`, false for the others. */
   readonly nullsStripped: boolean;

@@ -248,7 +248,7 @@ function namesEmbed(level: DraftLevel, field: Field): boolean {
   return level.select.some((node) => node.kind === 'embed' && (node.alias ?? node.name) === field.name);
 }
 
-/** A column may have the name of the embed: whoever knows the columns judges filters other than null tests. */
+/** A column may have the name of the embed, so filters other than null tests are checked where the columns are known. */
 function embedNull(filter: Filter): Condition {
   if (filter.kind !== 'is' || (filter.value !== 'null' && filter.value !== 'not_null')) return filter;
   return { kind: 'embed-null', embed: filter.field.name, negate: filter.negate !== (filter.value === 'not_null') };

@@ -214,7 +214,7 @@ t.test('accepts a repeated parameter with the same value only', async (t) => {
   }
 });
 
-t.test('tells arguments from filters in calls of functions', async (t) => {
+t.test('distinguishes arguments and filters in calls of functions', async (t) => {
   const search = 'a=1&b=eq.2&v=1&v=2&limit=3&after=7';
   const unknown = parseQuery(search, { target: 'function' });
   t.same(

@@ -5,7 +5,7 @@ export interface MemoryHolder {
   readonly name: string;
   /** Bytes that it could give back. */
   bytes(): number;
-  /** Its content can be read again, or its readers are told that they must. */
+  /** Drops content that can be read again, or whose readers are told to start again. */
   giveBack(): void;
 }
 

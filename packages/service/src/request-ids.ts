@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 
-/** A client may choose the id; anything else than a short name could be meant for whoever reads the log. */
+/** A client may choose the id; anything but a short name could be an attack on the reader of the log. */
 const CHOSEN = /^[\w.:-]{1,64}$/;
 
 /** Returns a function that gives each request the id of its header, or one that no other instance gives. */

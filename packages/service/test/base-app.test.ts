@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import {
   buildBaseApp,
@@ -36,14 +36,6 @@ function app() {
     throw new Error('a secret detail');
   });
   return { app: built, health };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error('it does not come');
-    await sleep(5);
-  }
 }
 
 t.test('a body of an unknown type, or without one, is refused with the type to send', async (t) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import {
   buildBaseApp,
@@ -45,14 +46,6 @@ async function open(t: Test, port: number): Promise<Socket> {
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error('it does not come');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 t.test('a connection past the descriptor budget gets 503 and is closed; probes are answered', async (t) => {

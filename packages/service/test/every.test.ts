@@ -1,13 +1,6 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { every, type TaskFailed } from '../src/index.ts';
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error('it does not come');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 t.test('a failing task is reported once for the same reason, and keeps running', async (t) => {
   const events: TaskFailed[] = [];

@@ -6,7 +6,7 @@ import { type MemoryEvent, watchMemoryPressure } from '../src/memory-pressure.ts
 const MIB = 1024 ** 2;
 
 t.test(
-  'holders give back memory when the heap is over 80 % of its limit after a full collection, and it is said',
+  'holders give back memory when the heap is over 80 % of its limit after a full collection, and an event reports it',
   async (t) => {
     const events: MemoryEvent[] = [];
     let given = 0;

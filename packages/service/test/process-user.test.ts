@@ -43,7 +43,7 @@ t.test('root without RUN_AS_USER gets a warning with a hint', { skip: !isRoot &&
 });
 
 t.test(
-  'as root with RUN_AS_USER it becomes that user before it starts',
+  'a root process with RUN_AS_USER becomes that user before it starts',
   { skip: !isRoot && 'needs root' },
   async (t) => {
     const id = (flag: string) => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout);

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats, takeUpgrades } from '../src/index.ts';
 import { openRaw } from './raw-http.ts';
@@ -26,14 +27,10 @@ const H2C =
 const WEBSOCKET =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
 
-async function connectionsAre(count: number): Promise<void> {
-  for (const deadline = Date.now() + 10_000; ; ) {
-    const open = await new Promise<number>((resolve) => app.server.getConnections((_error, number) => resolve(number)));
-    if (open === count) return;
-    if (Date.now() > deadline) throw new Error(`${open} connections are open, not ${count}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+const openConnections = () =>
+  new Promise<number>((resolve) => app.server.getConnections((_error, number) => resolve(number)));
+const connectionsAre = (count: number) =>
+  until(async () => (await openConnections()) === count, `${count} connections are open`);
 
 t.test('a request for h2c is answered as plain HTTP/1.1, and so is the next one on its connection', async (t) => {
   for (const path of ['/things', '/livez', '/nowhere']) {

@@ -6,6 +6,11 @@ export const errors = defineErrors('TESTING', {
     message: (p) => `TIDEMARK_TEST_STACK is ${p.value}, which does not describe a stack: ${p.reason}`,
     hint: 'Set it to the text that describeForTests(stack) returns, or to the path of a file with it, or unset it.',
   }),
+  NOT_WITHIN: row<{ seconds: number; what: string }>({
+    status: 504,
+    message: (p) => `a condition did not become true within ${p.seconds} s: ${p.what}`,
+    hint: 'Run the test file alone. If it passes then, the machine was slow; otherwise the condition names what is missing.',
+  }),
   NO_TLS: row<{ ms: number }>({
     status: 504,
     message: (p) => `Postgres does not offer TLS ${p.ms} ms after the reload of its settings`,

@@ -8,3 +8,4 @@ export {
   TestStack,
   useTestStack,
 } from './test-stack.ts';
+export { until } from './until.ts';

@@ -13,7 +13,7 @@ export function registerMetrics(metrics: Metrics, batch: Batch): void {
   gauge('tidemark_batch_admitted_bytes', 'Bytes of memory admitted to running items', () => admission.admittedBytes());
   gauge('tidemark_batch_admission_limit_bytes', 'Limit of admitted bytes', () => admission.limitBytes);
   gauge('tidemark_batch_at_once', 'Requests that are being answered without a job', () => atOnce.running());
-  gauge('tidemark_batch_at_once_workers', 'Worker processes for them', () => atOnce.workers.size());
+  gauge('tidemark_batch_at_once_workers', 'Worker processes for requests without a job', () => atOnce.workers.size());
   gauge('tidemark_batch_snapshots_held', 'Snapshots of jobs that are held open', () => snapshots.held());
   gauge('tidemark_batch_writers', 'Transactions that write many rows', () => writers.running);
   gauge('tidemark_batch_writers_waiting', 'Transactions of many rows that wait for a place', () => writers.waiting);

@@ -15,7 +15,7 @@ import {
   openFileStore,
   type Visibility,
 } from '@tidemark/files';
-import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import { METRICS_ENV, until, useTestStack } from '@tidemark/testing';
 import type { TestS3 } from '@tidemark/testing/s3';
 import type { Test } from 'tap';
 
@@ -139,22 +139,16 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
     outputsOf: (job) => registry.list(SERVICE, { prefix: `jobs/${job}/`, limit: 10_000 }),
     job: async (id) => (await query('select * from tidemark.jobs where id = $1', [id]))[0] as Row,
     ended: (id, withinMs = 30_000) =>
-      until(`the end of job ${id}`, withinMs, async () => {
-        const job = await self.job(id);
-        return ['succeeded', 'partly_failed', 'failed', 'cancelled'].includes(job.state) ? job : undefined;
-      }),
+      until(
+        async () => {
+          const job = await self.job(id);
+          return ['succeeded', 'partly_failed', 'failed', 'cancelled'].includes(job.state) ? job : undefined;
+        },
+        `the end of job ${id}`,
+        withinMs,
+      ),
   };
   return self;
-}
-
-/** Polls until `look` finds something. */
-export async function until<T>(what: string, withinMs: number, look: () => Promise<T | undefined | false>): Promise<T> {
-  for (const deadline = Date.now() + withinMs; ; ) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 async function spawnBatch(env: NodeJS.ProcessEnv): Promise<BatchProcess> {

@@ -2,9 +2,10 @@
 import { arch } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import { unpackDebian } from '@tidemark/testing/debian';
 import t from 'tap';
-import { type BatchProcess, type BatchStack, openBatchStack, until } from './batch-stack.ts';
+import { type BatchProcess, type BatchStack, openBatchStack } from './batch-stack.ts';
 
 const KINDS = fileURLToPath(new URL('./trouble.js', import.meta.url));
 
@@ -30,10 +31,10 @@ async function run(stack: BatchStack) {
   const schedule = await submit(`insert into tidemark.job_schedules (name, pattern, kind, spec, role, overlap)
     values ('s', '* * * * * *', 'trouble', '{"items": 1}', 'service_role', 'allow')`);
   await Promise.all([stack.ended(delayed), stack.ended(long)]);
-  await until('five times', 20_000, async () => {
+  await until(async () => {
     const [row] = await stack.query('select count(*)::int as n from tidemark.job_schedule_runs');
     return row?.n >= 5;
-  });
+  }, 'five times');
   await stack.query('update tidemark.job_schedules set paused = true where id = $1', [schedule]);
   return { delayed: await stack.job(delayed), long: await stack.job(long) };
 }

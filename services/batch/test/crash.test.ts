@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
+import { type BatchStack, openBatchStack } from './batch-stack.ts';
 
 // Each test has a stack of its own, and mostly waits for leases and processes.
 t.jobs = 3;
@@ -35,14 +35,14 @@ const spec = (prefix: string) => ({
 });
 
 const someDone = (stack: BatchStack, id: string, least: number) =>
-  until(`${least} chunks`, 30_000, async () => {
+  until(async () => {
     const [row] = await stack.query(
       `select count(*) filter (where state = 'done')::int as done, count(*) filter (where state = 'running')::int as running
        from tidemark.job_chunks where job_id = $1`,
       [id],
     );
     return row && row.done >= least && row.running > 0;
-  });
+  }, `${least} chunks`);
 
 t.test('kill -9 twice in a job: the next instance ends it, and every output is there once', async (t) => {
   const stack = await openBatchStack(t);
@@ -129,11 +129,15 @@ t.test('of many items, the one that ends its process fails alone, with the signa
   const id = await stack.insertJob({ items: 24, segfault: 9 }, { kind: 'trouble' });
   const env = { ...TROUBLE, BATCH_CHUNK_ITEMS: '4' };
   let batch = await stack.startBatch(env);
-  const job = await until('the end', 90_000, async () => {
-    if (batch.child.signalCode !== null) batch = await stack.startBatch(env);
-    const row = await stack.job(id);
-    return row.finished_at && row;
-  });
+  const job = await until(
+    async () => {
+      if (batch.child.signalCode !== null) batch = await stack.startBatch(env);
+      const row = await stack.job(id);
+      return row.finished_at && row;
+    },
+    'the end',
+    90_000,
+  );
   t.match(job, { total: 24, done: 23, failed: 1 });
   t.match(job.error.items, [{ index: 9, code: 'BATCH_ITEM_LOST', message: /SIGSEGV, with \d{2,} MB/ }]);
   const [rows] = await stack.query('select count(*)::int as n, max(attempts) as most from tidemark.job_items');
@@ -164,10 +168,10 @@ t.test('an item that is left alone after many splits survives another death of i
     [id, JSON.stringify([0, 1].map((index) => ({ index, input: index, attempts: 0 })))],
   );
   const first = await stack.startBatch(TROUBLE);
-  await until('an item to run alone', 20_000, async () => {
+  await until(async () => {
     const rows = await stack.query(`select 1 from tidemark.job_chunks where chunk > 0 and state = 'running'`);
     return rows.length > 0;
-  });
+  }, 'an item to run alone');
   await first.stop('SIGKILL');
   await stack.startBatch(TROUBLE);
   t.match(await stack.ended(id), { state: 'succeeded', done: 2, failed: 0 });

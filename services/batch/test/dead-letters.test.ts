@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from './batch-stack.ts';
+import { openBatchStack } from './batch-stack.ts';
 
 t.test('items that used all their attempts are listed, alerted, and run again by retry', async (t) => {
   const stack = await openBatchStack(t);
@@ -22,7 +22,7 @@ t.test('items that used all their attempts are listed, alerted, and run again by
     { index: 3, code: 'TROUBLE', attempts: 2, kind: 'trouble' },
     { index: 5, code: 'BATCH_ITEM_LOST' },
   ]);
-  const told = await until('the alert', 15_000, async () => alerts.find(({ resolved }) => !resolved));
+  const told = await until(async () => alerts.find(({ resolved }) => !resolved), 'the alert');
   t.match(told, { key: 'batch dead letters trouble', message: /2 items of the kind trouble/, hint: new RegExp(id) });
   t.match(
     await stack.database.pools.write.transaction((tx) => tx.query('select from tidemark.dead_letters'), {
@@ -35,5 +35,5 @@ t.test('items that used all their attempts are listed, alerted, and run again by
   await stack.query('select tidemark.retry_job($1)', [id]);
   t.match(await stack.ended(id), { state: 'succeeded', done: 8 });
   t.same(await letters(), []);
-  await until('its end', 15_000, async () => alerts.some(({ resolved }) => resolved));
+  await until(async () => alerts.some(({ resolved }) => resolved), 'its end');
 });

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
 import { createLocalFileStore } from '@tidemark/files';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from './batch-stack.ts';
+import { openBatchStack } from './batch-stack.ts';
 
 const dir = mkdtempSync(path.join(os.tmpdir(), 'tidemark-full-'));
 const mount = () => {
@@ -46,19 +46,19 @@ t.test(
     writeFileSync(filler, Buffer.alloc(bavail * bsize));
     const id = await stack.insertJob({ input: { files: ids }, transform: { resize: { width: 400 }, format: 'png' } });
     const ready = async () => await (await fetch(`${batch.url}/readyz`)).text();
-    await until('it to be said', 15_000, async () => /file/.test(await ready()) && alerts.length > 0);
+    await until(async () => /file/.test(await ready()) && alerts.length > 0, 'it to be said');
     t.match(alerts[0], { key: 'batch file store full', resolved: false, hint: /Free space/ });
-    await until('what runs to end', 10_000, async () => {
+    await until(async () => {
       const running = await stack.query(`select from tidemark.job_chunks where state = 'running'`);
       return running.length === 0;
-    });
+    }, 'what runs to end');
     const tries = () => batch.log().match(/chunk\.postponed/g)?.length ?? 0;
     const before = tries();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     t.equal(tries(), before, 'no item is computed in vain');
     const freedAt = performance.now();
     rmSync(filler);
-    await until('an item', 15_000, async () => (await stack.query('select from tidemark.job_items')).length > 0);
+    await until(async () => (await stack.query('select from tidemark.job_items')).length > 0, 'an item');
     t.comment(`${Math.round(performance.now() - freedAt)} ms after there was space`);
     t.match(await stack.ended(id), { state: 'succeeded', done: 6, failed: 0 });
     t.ok(alerts.some(({ resolved }) => resolved));

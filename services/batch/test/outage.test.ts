@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from './batch-stack.ts';
+import { openBatchStack } from './batch-stack.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
 const KINDS = fileURLToPath(new URL('./on-main.js', import.meta.url));
@@ -37,7 +37,7 @@ t.test('after Postgres and NATS were away, starts per second are at most twice t
     const times = starts().filter((at) => at >= from && at < to);
     return Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + 1_000).length));
   };
-  await until('forty starts', 30_000, async () => starts().length >= 40);
+  await until(async () => starts().length >= 40, 'forty starts');
   const startedAt = starts()[0]!;
   const before = most(startedAt, Date.now());
   for (const server of [postgres, nats]) {
@@ -46,7 +46,7 @@ t.test('after Postgres and NATS were away, starts per second are at most twice t
     server.restore();
     const restoredAt = Date.now();
     const count = starts().length;
-    await until('forty more', 60_000, async () => starts().length >= count + 40);
+    await until(async () => starts().length >= count + 40, 'forty more', 60_000);
     const after = most(restoredAt, Date.now());
     t.ok(after <= 2 * before, `${before} starts in a second before, ${after} after`);
   }

@@ -16,7 +16,7 @@ export const POISON_CODES = {
   'z9-bomb.png': 'BATCH_TOO_MANY_PIXELS',
 };
 
-/** Beside those of POISON_CODES, it adds `za-named.png`, a good JPEG. */
+/** Adds the files of POISON_CODES, and `za-named.png`, a good JPEG. */
 export async function addPoison(stack: BatchStack, prefix: string): Promise<void> {
   const good = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } })
     .jpeg()

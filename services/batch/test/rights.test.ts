@@ -1,6 +1,7 @@
-/** With whose rights jobs run, whom their outputs belong to, and what their rows tell of the machine. */
+/** Tests whose rights jobs have, who owns their outputs, and that their rows tell nothing about the machine. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from './batch-stack.ts';
+import { openBatchStack } from './batch-stack.ts';
 
 const stack = await openBatchStack(t);
 const transform = { resize: { width: 20 } };
@@ -47,7 +48,7 @@ t.test('outputs of a job without an owner belong to the owners of its inputs', a
   t.equal(anonymous?.n, 0);
 });
 
-t.test('a prefix may be of one bucket', async (t) => {
+t.test('a prefix may be limited to one bucket', async (t) => {
   await stack.addImages('x/', 1, { owner: 'ada', seed: 5 });
   await stack.addImages('x/', 2, { owner: 'bob', seed: 6 });
   const done = async (input: object) => (await stack.ended(await stack.insertJob({ input, transform }))).done;
@@ -91,7 +92,7 @@ t.test('an input that was hidden or deleted after planning is not read any more'
   );
 });
 
-t.test('the items of one identity have a quota, which the planner holds', async (t) => {
+t.test('the planner enforces the quota of items of one identity', async (t) => {
   await stack.query(`insert into tidemark.job_limits values ('authenticated', 524288, 100, 3)`);
   t.teardown(() => stack.query(`delete from tidemark.job_limits where role = 'authenticated'`));
   const id = await stack.insertJob({ input: { files: adas }, transform }, { role: 'authenticated', sub: 'ada' });
@@ -113,5 +114,5 @@ t.test('an error that was not foreseen leaves its text and stack in the log, not
   t.match(job, { state: 'failed', error: { code: 'BATCH_PLANNING_FAILED', hint: /log/ } });
   t.notMatch(JSON.stringify(job.error), /secret|host-7|at .*\.(js|ts)|select/);
   // The row is written before the log, which comes through a pipe.
-  t.ok(await until('the reason in the log', 20_000, async () => batch.log().includes('host-7')));
+  t.ok(await until(async () => batch.log().includes('host-7'), 'the reason in the log'));
 });

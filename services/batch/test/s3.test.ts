@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { until } from '@tidemark/testing';
 import { startTestS3 } from '@tidemark/testing/s3';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { openBatchStack, SERVICE, until } from './batch-stack.ts';
+import { openBatchStack, SERVICE } from './batch-stack.ts';
 
 const s3 = await startTestS3();
 t.teardown(() => s3.stop());
@@ -48,7 +49,7 @@ t.test('a bucket that falls silent fails no item: the chunk is tried again', asy
   t.match(await stack.ended(await job(), 60_000), { state: 'succeeded', done: sources.length }, 'it works before');
   line.hold();
   const id = await job();
-  await until('a fault', 30_000, async () => batch.log().includes('BATCH_STORE_SLOW'));
+  await until(async () => batch.log().includes('BATCH_STORE_SLOW'), 'a fault');
   line.release();
   t.match(await stack.ended(id, 60_000), { state: 'succeeded', done: sources.length, failed: 0, error: null });
   t.notMatch(batch.log(), /thread\.timeout/, 'no thread had to be ended for it');

@@ -1,10 +1,10 @@
-/** Jobs beside each other: permissions, fairness, priority, cancellation, immediacy. */
+/** Tests concurrent jobs: permissions, fairness, priority, cancellation, and immediate starts. */
 
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from './batch-stack.ts';
+import { openBatchStack } from './batch-stack.ts';
 
 t.test('a job reads what its owner may see, and nothing else', async (t) => {
   const stack = await openBatchStack(t);
@@ -44,7 +44,7 @@ t.test(
     await stack.startBatch({ BATCH_CHUNK_ITEMS: '4', BATCH_WINDOW: '6' });
     const transform = { resize: { width: 300 }, blur: 8 };
     const big = await stack.insertJob({ input: { prefix: 'big/' }, transform });
-    await until('the big one to run', 20_000, async () => (await stack.job(big)).done > 0);
+    await until(async () => (await stack.job(big)).done > 0, 'the big one to run');
     const small = await stack.insertJob({ input: { prefix: 'small/' }, transform });
     const urgent = await stack.insertJob({ input: { prefix: 'small/' }, transform }, { priority: 'high' });
     await Promise.all([stack.ended(small), stack.ended(urgent)]);
@@ -57,14 +57,14 @@ t.test(
     t.ok(open?.n <= 6, `${open?.n} of its chunks are in the window of 6`);
 
     await stack.query(`update tidemark.jobs set state = 'cancelled' where id = $1`, [big]);
-    const closed = await until('its chunks to stop', 10_000, async () => {
+    const closed = await until(async () => {
       const [left] = await stack.query(
         `select count(*)::int as n from tidemark.job_chunks where job_id = $1 and state in ('planned', 'queued', 'running')`,
         [big],
       );
       const job = await stack.job(big);
       return left?.n === 0 && job.finished_at && job;
-    });
+    }, 'its chunks to stop');
     t.match(closed, { state: 'cancelled' });
     const outputs = async () =>
       (await stack.query('select count(*)::int as n from tidemark.files where job_id = $1', [big]))[0]?.n;
@@ -76,7 +76,7 @@ t.test(
   },
 );
 
-t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at once', async (t) => {
+t.test('with sweeps a minute apart, changes in the WAL start and stop jobs at once', async (t) => {
   const stack = await openBatchStack(t);
   await stack.addImages('in/', 12);
   const batch = await stack.startBatch({ BATCH_SWEEP_MS: '60000', BATCH_CHUNK_ITEMS: '1', BATCH_WINDOW: '2' });
@@ -84,10 +84,10 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
   t.teardown(() => bus.close());
   // The relay makes the stream, here later than batch has started.
   await bus.ensureChangesStream();
-  await until('batch to follow the changes', 10_000, async () => {
+  await until(async () => {
     const { state } = await clientOf(bus).jsm.streams.info(bus.subjects.streams.changes);
     return state.consumer_count > 0;
-  });
+  }, 'batch to follow the changes');
   // Publishes the message of the relay for such a change, because the relay runs in realtime.
   const announce = async (id: string, type: 'insert' | 'update') => {
     const row = await stack.job(id);

@@ -1,9 +1,9 @@
-/** Cancelled jobs, deadlines and restarts, while items run that no signal reaches. */
+/** Tests cancellation, deadlines and restarts while items run that ignore signals. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
-import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
+import { type BatchStack, openBatchStack } from './batch-stack.ts';
 
 // Each test has a stack of its own, and mostly waits for processes.
 t.jobs = 2;
@@ -23,13 +23,15 @@ t.test('a cancelled job starts nothing more on any instance, and its native call
   const stack = await openBatchStack(t);
   const instances = await Promise.all([stack.startBatch(env), stack.startBatch(env)]);
   const id = await stack.insertJob({ items: 40, native: 'all', cost: 1_000 }, { kind: 'trouble' });
-  await until('both to run it', 20_000, async () => (await running(stack, id)) >= 2);
-  await until('both to have its memory', 20_000, async () =>
-    (await Promise.all(instances.map(({ url }) => metric(url, 'tidemark_batch_admitted_bytes')))).every((n) => n > 0),
+  await until(async () => (await running(stack, id)) >= 2, 'both to run it');
+  await until(
+    async () =>
+      (await Promise.all(instances.map(({ url }) => metric(url, 'tidemark_batch_admitted_bytes')))).every((n) => n > 0),
+    'both to have its memory',
   );
   const cancelledAt = performance.now();
   await stack.query(`update tidemark.jobs set state = 'cancelled' where id = $1`, [id]);
-  await until('CPU and memory to be back', 10_000, async () => {
+  await until(async () => {
     const left = await Promise.all(
       instances.flatMap(({ url }) =>
         ['tidemark_batch_admitted_bytes', 'tidemark_batch_workers_busy', 'tidemark_batch_chunks_in_flight'].map(
@@ -38,7 +40,7 @@ t.test('a cancelled job starts nothing more on any instance, and its native call
       ),
     );
     return left.every((value) => value === 0);
-  });
+  }, 'CPU and memory to be back');
   t.comment(`${Math.round(performance.now() - cancelledAt)} ms`);
   t.match(await stack.job(id), { state: 'cancelled', done: 0, failed: 0 });
   t.same(await stack.query('select from tidemark.job_items where job_id = $1', [id]), [], 'results are discarded');
@@ -50,24 +52,24 @@ t.test('a job past its deadline ends then, and so do its items', async (t) => {
   const stack = await openBatchStack(t);
   const { url } = await stack.startBatch(env);
   const id = await stack.insertJob({ items: 2, blocks: 0 }, { kind: 'trouble' });
-  await until('it to run', 20_000, async () => (await running(stack, id)) > 0);
+  await until(async () => (await running(stack, id)) > 0, 'it to run');
   await stack.query(`update tidemark.jobs set deadline = clock_timestamp() where id = $1`, [id]);
   const ended = await stack.ended(id);
   t.match(ended, { state: 'failed', error: { code: 'BATCH_DEADLINE' } });
   t.ok(Date.parse(ended.finished_at) - Date.parse(ended.deadline) < 2_000, 'by the clock of Postgres');
-  await until('its worker', 10_000, async () => (await metric(url, 'tidemark_batch_workers_busy')) === 0);
+  await until(async () => (await metric(url, 'tidemark_batch_workers_busy')) === 0, 'its worker');
 });
 
 t.test('a killed instance leaves no worker behind, also while an item blocks it', async (t) => {
   const stack = await openBatchStack(t);
   const batch = await stack.startBatch(env);
   const id = await stack.insertJob({ items: 1, blocks: 0, cost: 1_000 }, { kind: 'trouble' });
-  await until('it to run', 20_000, async () => (await metric(batch.url, 'tidemark_batch_admitted_bytes')) > 0);
+  await until(async () => (await metric(batch.url, 'tidemark_batch_admitted_bytes')) > 0, 'it to run');
   const { pid } = batch.child;
   const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
   t.equal(workers.length, 1);
   await batch.stop('SIGKILL');
-  await until('its worker to end', 10_000, async () => !existsSync(`/proc/${workers[0]}`));
+  await until(async () => !existsSync(`/proc/${workers[0]}`), 'its worker to end');
   t.match(await stack.job(id), { state: 'running' });
 });
 
@@ -77,7 +79,7 @@ t.test('restarts during a long item use no attempt', async (t) => {
   const id = await stack.insertJob({ items: 1, ms: 3_000 }, { kind: 'trouble' });
   for (let n = 0; n < 2; n += 1) {
     const batch = await stack.startBatch(patient);
-    await until('it to run', 20_000, async () => (await running(stack, id)) > 0);
+    await until(async () => (await running(stack, id)) > 0, 'it to run');
     t.equal(await batch.stop(), 0);
   }
   const [chunk] = await stack.query('select state, attempt, losses from tidemark.job_chunks where job_id = $1', [id]);

@@ -1,8 +1,8 @@
 import type { FileRow } from '@tidemark/files';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import sharp from 'sharp';
 import t from 'tap';
-import { type BatchStack, openBatchStack, SERVICE, until } from './batch-stack.ts';
+import { type BatchStack, openBatchStack, SERVICE } from './batch-stack.ts';
 import { addPoison, POISON_CODES } from './poison-files.ts';
 
 const stack = await openBatchStack(t);
@@ -37,11 +37,15 @@ t.test(
       { role: 'authenticated', sub: 'ada' },
     );
     let peak = 0;
-    const job = await until('the end', 60_000, async () => {
-      peak = Math.max(peak, await residentBytes());
-      const now = await stack.job(id);
-      return now.finished_at && now;
-    });
+    const job = await until(
+      async () => {
+        peak = Math.max(peak, await residentBytes());
+        const now = await stack.job(id);
+        return now.finished_at && now;
+      },
+      'the end',
+      60_000,
+    );
     t.match(job, { state: 'succeeded', total: 300, done: 300, failed: 0, error: null, owner: 'ada' });
     const seconds = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1_000;
     t.comment(`300 images in ${seconds.toFixed(1)} s; rss ${mb(before)} before, ${mb(peak)} at the peak`);

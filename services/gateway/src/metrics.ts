@@ -41,7 +41,7 @@ export function registerPlanMetrics(metrics: Metrics, plans: PlanCache): void {
   metrics.gauge('tidemark_plans', 'Cached plans', [], (gauge) => gauge.set(plans.counts().plans));
   metrics.gauge(
     'tidemark_plan_lookups_total',
-    'Reads by whether their plan was cached; unfit: it cannot be',
+    'Reads by the result of the lookup of their plan; unfit: it cannot be cached',
     ['result'],
     (gauge) => {
       const { hits, misses, unfit } = plans.counts();

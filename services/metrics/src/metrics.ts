@@ -46,7 +46,7 @@ export function registerMetrics(
   );
   value(
     'tidemark_metrics_alerts',
-    'Alerts that last, or that a receiver must be told of',
+    'Alerts that last, or about which a receiver must be notified',
     () => alerts.parts.book.size,
   );
   value(
@@ -54,18 +54,26 @@ export function registerMetrics(
     'Problems without an alert, because there were too many',
     () => alerts.parts.book.refusedTotal,
   );
-  value('tidemark_metrics_events', 'Events that are kept', () => timeline.size);
-  value('tidemark_metrics_events_dropped_total', 'Events that made room for newer ones', () => timeline.droppedTotal);
+  value('tidemark_metrics_events', 'Events kept in memory', () => timeline.size);
+  value(
+    'tidemark_metrics_events_dropped_total',
+    'Events dropped to make room for newer ones',
+    () => timeline.droppedTotal,
+  );
   value('tidemark_metrics_stored_bytes', 'Figures that are kept in Postgres', () => store.storedBytes);
   value('tidemark_metrics_stored_omitted_total', 'Figures that were too many to keep', () => store.omittedTotal);
   const perReceiver = (name: string, help: string, read: (state: DeliveryState) => number) =>
     metrics.gauge(name, help, ['receiver'], (gauge) => {
       for (const state of alerts.health().receivers) gauge.set({ receiver: state.name }, read(state));
     });
-  perReceiver('tidemark_metrics_alerts_waiting', 'Alerts that the receiver must be told of', ({ waiting }) => waiting);
+  perReceiver(
+    'tidemark_metrics_alerts_waiting',
+    'Alerts about which the receiver must be notified',
+    ({ waiting }) => waiting,
+  );
   perReceiver(
     'tidemark_metrics_alerts_told_total',
-    'Alerts that the receiver was told of',
+    'Alerts about which the receiver was notified',
     ({ toldTotal }) => toldTotal,
   );
   perReceiver(

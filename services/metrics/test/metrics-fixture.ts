@@ -5,7 +5,7 @@ import { type Bus, connectBus } from '@tidemark/bus';
 import type { ServiceName, TelemetrySections } from '@tidemark/contracts';
 import { runScript } from '@tidemark/db';
 import { createHealth, runPhases, startTelemetry } from '@tidemark/service';
-import { METRICS_ENV } from '@tidemark/testing';
+import { METRICS_ENV, until } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import type { Test } from 'tap';
 import type { HealthAnswer } from '../src/health/answer.ts';
@@ -82,7 +82,7 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
     health,
     until(ok, what) {
       let last: HealthAnswer | undefined;
-      return eventually(
+      return until(
         async () => {
           last = await health();
           return ok(last) ? last : undefined;
@@ -106,18 +106,4 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
     },
     stop,
   };
-}
-
-/** Repeats `ask` until it returns a value. @throws after 15 s, with `what` */
-export async function eventually<T>(
-  ask: () => Promise<T | undefined> | T | undefined,
-  what: string | (() => string),
-): Promise<T> {
-  const deadline = Date.now() + 15_000;
-  for (;;) {
-    const value = await ask();
-    if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`waited 15 s in vain until ${typeof what === 'string' ? what : what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { migrate } from '@tidemark/db';
 import { startStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
+import { until } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { start } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
-import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
+import { MATCHES, SECRET } from './test-realtime.ts';
 
 t.test('loses nothing when NATS and the primary are killed while rows are written', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'tidemark-faults-'));
@@ -31,8 +32,7 @@ t.test('loses nothing when NATS and the primary are killed while rows are writte
   });
   t.teardown(() => runPhases(running.phases, () => {}));
   const { realtime } = running;
-  const ready = () =>
-    waitFor(async () => (await realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
+  const ready = () => until(async () => (await realtime.health.problems()).length === 0, 'the service to be ready');
   await ready();
 
   let rows = new Map<number, number>();
@@ -58,14 +58,13 @@ t.test('loses nothing when NATS and the primary are killed while rows are writte
     }
   }
   async function isEqual(what: string): Promise<void> {
-    await waitFor(
+    await until(
       async () => {
         await take();
         const stored = await primary.query<{ id: string; minute: number }>('select id, minute from commentary');
         return stored.length === rows.size && stored.every(({ id, minute }) => rows.get(Number(id)) === minute);
       },
       () => `the client to have it all after ${what}; it has ${rows.size}, ${JSON.stringify(realtime.relay?.stats())}`,
-      30_000,
     );
     t.pass(what);
   }

@@ -1,6 +1,6 @@
 /** A client's query as its page shows it: the snapshot with the changes applied; after a resync, asked for again. */
+import { until } from '@tidemark/testing';
 import type { LiveClient } from './live-client.ts';
-import { waitFor } from './test-realtime.ts';
 
 export interface HeldQuery {
   rows: Map<unknown, Record<string, unknown>>;
@@ -31,7 +31,7 @@ export async function holdQuery(client: LiveClient, id: string, query: string): 
     async has(...ids) {
       const keys = () => JSON.stringify([...held.rows.keys()].sort());
       const wanted = JSON.stringify(ids.sort());
-      await waitFor(
+      await until(
         () => isDone && keys() === wanted,
         () => `${wanted} in "${query}"; there are ${keys()}`,
       );
@@ -58,6 +58,6 @@ export async function holdQuery(client: LiveClient, id: string, query: string): 
     }
   });
   subscribe();
-  await waitFor(() => isDone, `the snapshot of "${query}"`);
+  await until(() => isDone, `the snapshot of "${query}"`);
   return held;
 }

@@ -1,7 +1,7 @@
 /** A plain WebSocket client that keeps what it was sent. */
 import type { LiveChange, ServerFrame } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import { WebSocket } from 'ws';
-import { waitFor } from './test-realtime.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every kind.
 type Frame = ServerFrame & Record<string, any>;
@@ -43,7 +43,7 @@ export class LiveClient {
   /** The first frame that fits, once it is there. */
   async frame(fits: (frame: Frame) => boolean, from = 0): Promise<Frame> {
     let found: Frame | undefined;
-    await waitFor(
+    await until(
       () => {
         found = this.frames.slice(from).find(fits);
         return found !== undefined || this.closed !== undefined;
@@ -96,7 +96,7 @@ export class LiveClient {
 
   async change(fits: (change: LiveChange) => boolean): Promise<LiveChange> {
     let found: LiveChange | undefined;
-    await waitFor(
+    await until(
       () => {
         found = this.changes().find(fits);
         return found !== undefined;
@@ -108,6 +108,6 @@ export class LiveClient {
 
   async close(): Promise<void> {
     this.ws.close();
-    await waitFor(() => this.closed !== undefined, 'the socket to close');
+    await until(() => this.closed !== undefined, 'the socket to close');
   }
 }

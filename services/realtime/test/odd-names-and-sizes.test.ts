@@ -1,10 +1,11 @@
 /** Names that JavaScript's objects have already, JSON with line breaks, and long queries: over both transports, to the end. */
 import { randomUUID } from 'node:crypto';
 import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from './live-client.ts';
 import { openStream } from './open-stream.ts';
-import { startTestRealtime, token, waitFor } from './test-realtime.ts';
+import { startTestRealtime, token } from './test-realtime.ts';
 
 const NAMES = ['constructor', 'hasOwnProperty', 'toString', 'valueOf', ' ', 'a"b', 'a.b', 'a,b', 'ü'];
 /** In the order of their names: `to_jsonb` has another order than the table. */
@@ -72,7 +73,7 @@ t.test('odd names and sizes', async (t) => {
     topics.push(['window', await client.subscribe('w', window, { snapshot: true }), short(1), short(2)]);
     await service.sql(`insert into "__proto__" (id, ${list}) values (2, ${values(2)})`);
     for (const [name, topic, before, after] of topics) {
-      await waitFor(
+      await until(
         () => rowsOf(topic).length >= 2,
         () => `both rows by ${name}; there are ${rowsOf(topic)}`,
       );
@@ -89,7 +90,7 @@ t.test('odd names and sizes', async (t) => {
     const topic = await ann.subscribe('c', 'constructor', { snapshot: true });
     await service.sql(`insert into "constructor" values ('b', 1), ('a', 1)`);
     await service.sql(`update "constructor" set "constructor" = 2`);
-    await waitFor(() => ann.changes(topic).length === 2, 'the two changes');
+    await until(() => ann.changes(topic).length === 2, 'the two changes');
     t.same(
       ann.changes(topic).map((change) => JSON.stringify(change)),
       [
@@ -111,10 +112,10 @@ t.test('odd names and sizes', async (t) => {
         ...(data.rows ?? []),
         ...(data.changes ?? []).map(({ row }: { row: unknown }) => row),
       ]);
-    await waitFor(() => rows().length === 1, 'the snapshot');
+    await until(() => rows().length === 1, 'the snapshot');
     await service.sql('insert into doc values (2, $1)', [body]);
     await service.sql('update doc set grp = 2 where id = 1');
-    await waitFor(
+    await until(
       () => rows().length >= 3,
       () => `the changes: ${JSON.stringify(stream.events)}`,
     );
@@ -141,14 +142,14 @@ t.test('odd names and sizes', async (t) => {
     const stream = await openStream(streamUrl(plain));
     t.teardown(() => stream.close());
     t.equal(stream.response.status, 200);
-    await waitFor(() => stream.events.some(({ data }) => data.done === true), 'the snapshot');
+    await until(() => stream.events.some(({ data }) => data.done === true), 'the snapshot');
     await service.sql(`insert into item values ($1, 'other'), ($2, 'first'), ($3, 'last')`, [
       randomUUID(),
       ids[0],
       ids[999],
     ]);
     const streamed = () => stream.events.flatMap(({ data }) => data.changes ?? []);
-    await waitFor(() => client.changes(topic).length === 2 && streamed().length === 2, 'the two of the list');
+    await until(() => client.changes(topic).length === 2 && streamed().length === 2, 'the two of the list');
     t.same(
       client.changes(topic).map(({ row }) => row?.id),
       [ids[0], ids[999]],

@@ -1,9 +1,10 @@
-/** The primary dies and its replica is promoted, on a stack of this test's own: whoever follows is told, and follows on. */
+/** Tests on a private stack that subscriptions continue when the primary dies and its replica is promoted. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from './live-client.ts';
 import { openStream } from './open-stream.ts';
 import { startReplicated } from './replicated-realtime.ts';
-import { MATCHES, waitFor } from './test-realtime.ts';
+import { MATCHES } from './test-realtime.ts';
 import { windowRows } from './windows/window-rows.ts';
 
 const WINDOW = 'commentary?select=id,minute&order=minute.desc&limit=4';
@@ -12,7 +13,7 @@ const WINDOW_SQL = 'select id::int, minute from commentary order by minute desc,
 t.test('continues windows and queries at a promoted replica', async (t) => {
   const { primary, replica, running } = await startReplicated(t, [MATCHES], { LIVE_WINDOW_MS: '30' });
   const { realtime } = running;
-  await waitFor(async () => (await realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
+  await until(async () => (await realtime.health.problems()).length === 0, 'the service to be ready');
 
   const client = await new LiveClient(running.url.replace('http', 'ws')).open();
   t.teardown(() => client.close());
@@ -20,7 +21,7 @@ t.test('continues windows and queries at a promoted replica', async (t) => {
   let asked = 0;
   /** Subscribes until it has its rows: every refusal must say that it may be tried again. */
   async function follow(query: string): Promise<void> {
-    await waitFor(
+    await until(
       async () => {
         asked += 1;
         const id = `s${asked}`;
@@ -47,7 +48,7 @@ t.test('continues windows and queries at a promoted replica', async (t) => {
   const followed = [...topics.values()];
   const http = `${running.url}/live?query=${encodeURIComponent(WINDOW)}`;
   const stream = await openStream(http);
-  await waitFor(() => stream.events.some(({ event }) => event === 'snapshot'), 'the stream');
+  await until(() => stream.events.some(({ event }) => event === 'snapshot'), 'the stream');
   const epoch = realtime.relay?.stats().epoch;
 
   await primary.stop('immediate');
@@ -60,12 +61,12 @@ t.test('continues windows and queries at a promoted replica', async (t) => {
     }
   })();
   for (const topic of followed)
-    await waitFor(
+    await until(
       () => client.frames.some((frame) => frame.op === 'resync' && frame.topic === topic),
       () => `a resync of ${topic}; ${JSON.stringify(realtime.relay?.stats())}`,
       60_000,
     );
-  await waitFor(() => stream.isOver, 'the stream to end', 60_000);
+  await until(() => stream.isOver, 'the stream to end', 60_000);
   t.match(stream.events.at(-1), { event: 'resync', id: '' }, 'its last id is forgotten');
   await strangers;
   t.not(realtime.relay?.stats().epoch, epoch);
@@ -79,12 +80,12 @@ t.test('continues windows and queries at a promoted replica', async (t) => {
   await replica.query('delete from commentary where minute in (29, 28)');
   const expected = JSON.stringify(await replica.query(WINDOW_SQL));
   const shown = () => windowRows(client.frames.filter((frame) => frame.topic === topics.get(WINDOW)));
-  await waitFor(
+  await until(
     () => JSON.stringify(shown()) === expected,
     () => `${expected}; it is ${JSON.stringify(shown())}`,
   );
   const streamed = () => windowRows(resumed.events.map(({ data }) => data));
-  await waitFor(
+  await until(
     () => JSON.stringify(streamed()) === expected,
     () => `${expected} in the stream; it is ${JSON.stringify(streamed())}`,
   );

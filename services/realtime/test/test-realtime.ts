@@ -4,7 +4,7 @@ import { connectBus } from '@tidemark/bus';
 import { deleteStreams } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
 import { runPhases } from '@tidemark/service';
-import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/testing';
+import { METRICS_ENV, type TestDatabase, until, useTestStack } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import pg from 'pg';
 import { type RunningRealtime, start } from '../src/start.ts';
@@ -80,11 +80,7 @@ export async function startTestRealtime(
   };
   const startInstance = async (more: NodeJS.ProcessEnv = {}) => {
     const running = await start({ ...base, ...more });
-    await waitFor(
-      async () => (await running.realtime.health.problems()).length === 0,
-      'the service to be ready',
-      20_000,
-    );
+    await until(async () => (await running.realtime.health.problems()).length === 0, 'the service to be ready');
     return {
       url: running.url.replace('http', 'ws'),
       realtime: running.realtime,
@@ -127,25 +123,12 @@ async function replayed(primary: pg.Pool, replicaUrl: string): Promise<void> {
   const replica = new pg.Client({ connectionString: replicaUrl });
   await replica.connect();
   try {
-    await waitFor(async () => {
+    await until(async () => {
       const { rows } = await replica.query('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [row.lsn]);
       return rows[0].there;
     }, 'the replica');
   } finally {
     await replica.end();
-  }
-}
-
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
-  what: string | (() => string),
-  timeoutMs = 10_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline)
-      throw new Error(`waited ${timeoutMs} ms for ${typeof what === 'string' ? what : what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -37,7 +37,7 @@ export async function storeContent(filesDir: string, bytes: Buffer): Promise<Ima
   return { path, sha256, bytes: bytes.length };
 }
 
-/** As the file store names it. */
+/** Returns the name that the file store uses. */
 const keyOf = (sha256: string) => `${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256}`;
 
 async function makeJpeg(width: number, height: number, seed: number): Promise<Buffer> {

@@ -9,7 +9,7 @@ import { atMost, type Finding, type Trial } from '../lab/trial.ts';
 import { megabytes } from '../measuring/statistics.ts';
 import { pause } from '../measuring/waiting.ts';
 
-/** After the start, until the services have noticed that nobody uses them (60 s) and given back memory. */
+/** Time after the start until the services have noticed that nobody uses them (60 s) and have given back memory. */
 const REST_MS = { quick: 2_000, full: 100_000 };
 const MEASURED_MS = { quick: 3_000, full: 120_000 };
 const COMMITS = 'select sum(xact_commit + xact_rollback)::float8 as commits from pg_stat_database';

@@ -16,7 +16,7 @@ export async function gatewayUrl(env: NodeJS.ProcessEnv, home: string): Promise<
   throw errors.USAGE({ reason: `which gateway? TIDEMARK_URL is not set, and no \`npm start\` runs in ${home}` });
 }
 
-/** Without a token of the environment, the service token of the home, which sees every job. */
+/** Returns TIDEMARK_TOKEN, or else the service token of the home, which sees every job. */
 async function tokenOf(env: NodeJS.ProcessEnv, home: string): Promise<string> {
   if (env.TIDEMARK_TOKEN) return env.TIDEMARK_TOKEN;
   const path = join(home, 'credentials.json');

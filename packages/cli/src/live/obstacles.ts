@@ -27,7 +27,7 @@ export function obstacleOf(
   }
   if (inherits) {
     return {
-      reason: 'it has inheritance children or parents, whose changes would be told as those of another table',
+      reason: 'it has inheritance children or parents, whose changes would be published as those of another table',
       remedy: 'Use declarative partitions (partition by), or tables without inheritance.',
     };
   }

@@ -41,7 +41,7 @@ const environment = Type.Object({
   }),
   JWT_SECRET: Type.String({
     default: '',
-    description: 'what signs tokens; empty: one is made, and kept in the home folder',
+    description: 'secret that signs tokens; empty: one is made, and kept in the home folder',
   }),
   DEMO_SCALE: Type.Number({
     default: 1,

@@ -1,4 +1,4 @@
-/** Where the files of infra/ are, and how the tests read them. */
+/** Finds and reads the files of infra/. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -5,11 +5,11 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { freePorts } from '@tidemark/testing';
+import { freePorts, until } from '@tidemark/testing';
 import { debianProgram } from '@tidemark/testing/debian';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
-import { eventually, launch, temporaryHome } from '../tidemark-up.ts';
+import { launch, temporaryHome } from '../tidemark-up.ts';
 import { readInfra } from './files.ts';
 
 const PACKAGES = ['nginx', 'nginx-common', 'libnginx-mod-http-brotli-filter', 'libbrotli1'];
@@ -45,11 +45,11 @@ async function startNginx(t: Test, tidemarkPort: number): Promise<number> {
     nginx.kill('SIGTERM');
     await ended;
   });
-  await eventually(async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)) && true);
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)) && true);
   return port;
 }
 
-/** With the answer's headers as they came: fetch would decode the body. */
+/** Leaves the body as it came; fetch would decode it. */
 function raw(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => get(url, { headers }, resolve).once('error', reject));
 }

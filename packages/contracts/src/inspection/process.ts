@@ -13,7 +13,7 @@ export const ProcessRequest = Type.Object({
   seconds: Type.Integer({
     minimum: 0,
     maximum: MAX_PROFILE_SECONDS,
-    description: 'of sampling; 0 for gc and snapshot',
+    description: 'duration of the sampling; 0 for gc and snapshot',
   }),
   worker: Type.Optional(
     Type.Integer({ minimum: 1, description: 'a worker thread or process by its id; default: the main thread' }),

@@ -49,7 +49,7 @@ export const RequestRecord = Type.Object({
         pid: Type.Integer(),
         heldMs: Type.Number(),
       },
-      { description: 'who had held a connection of that pool for longest while it waited; null if it hardly waited' },
+      { description: 'the holder of a connection of that pool for longest while it waited; null if it hardly waited' },
     ),
   ),
 });

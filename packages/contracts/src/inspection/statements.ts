@@ -11,14 +11,14 @@ export type HeldRequest = Static<typeof HeldRequest>;
 /** A connection that is in use, and who uses it. */
 export const HeldConnection = Type.Object({
   pool: Type.String(),
-  pid: Type.Integer({ description: 'of the backend in Postgres' }),
+  pid: Type.Integer({ description: 'process id of the backend in Postgres' }),
   heldMs: Type.Number(),
   leaked: Type.Boolean({ description: 'held for longer than the threshold of its pool' }),
   pipeline: Type.Boolean({ description: 'a pipeline holds it for many short reads' }),
   route: OrNull(Type.String({ description: 'the route template or job' })),
   trace: OrNull(Type.String({ description: 'trace id' })),
   statement: OrNull(Type.String({ description: 'the newest statement, without literals' })),
-  stack: OrNull(Type.String({ description: 'where it was leased; null where its pool takes no traces' })),
+  stack: OrNull(Type.String({ description: 'place in the code that leased it; null if its pool takes no traces' })),
 });
 export type HeldConnection = Static<typeof HeldConnection>;
 
@@ -52,7 +52,7 @@ export type StatementsAnswer = Static<typeof StatementsAnswer>;
 
 export const StatementTextRequest = Type.Object({
   token: OperatorToken,
-  id: Type.String({ pattern: '^[0-9a-f]{12}$', description: 'of StatementFigures' }),
+  id: Type.String({ pattern: '^[0-9a-f]{12}$', description: 'id of the StatementFigures' }),
 });
 export type StatementTextRequest = Static<typeof StatementTextRequest>;
 

@@ -3,7 +3,7 @@ import type { PooledConnection, Rest } from './connection.ts';
 
 const TIMEOUT_MS = 2_000;
 const PING = encodeStatement({ text: 'select 1' });
-/** Also drops the plans of statements within functions. */
+/** It also drops the plans of statements within functions. */
 const DISCARD_PLANS = encodeStatement({ text: 'discard plans', prepare: false });
 const REST_AS_NONE = encodeStatement({ text: "select set_config('role', 'tidemark_none', false)" });
 const REST_AS_OWN = encodeStatement({ text: "select set_config('role', 'none', false)" });
@@ -19,7 +19,7 @@ export function makeReady(
     connection.rest = rest;
   }
   if (connection.hasStalePlans) {
-    // Roles that change while it is sent make the plans stale once more.
+    // Roles that change while it is sent make the plans stale again.
     connection.hasStalePlans = false;
     return connection.send(DISCARD_PLANS, TIMEOUT_MS).then(() => makeReady(connection, rest, validateAfterIdleMs));
   }

@@ -33,7 +33,7 @@ async function readBytes(connection: PooledConnection): Promise<number | undefin
     return rows[0]?.bytes;
   } catch (error) {
     if (!(error instanceof PostgresError)) throw error;
-    // After any other error, such as a timeout on a busy server, the estimate stands until the next time.
+    // After any other error, such as a timeout on a busy server, the estimate is used until the next time.
     return UNREADABLE.has(error.code) ? undefined : connection.prepared.bytes;
   }
 }

@@ -21,8 +21,8 @@ export async function connectSocket(target: ConnectionTarget, signal: AbortSigna
     writableHighWaterMark: WRITE_HIGH_WATER_BYTES,
   };
   const socket = new net.Socket(options);
-  // Not as an option of the socket: its AbortError would reach the TLS socket around it, which has no listener by then, as the driver
-  // removes them.
+  // If the signal were an option of the socket, its AbortError would reach the TLS socket around it, whose listeners the driver has
+  // removed by then.
   if (signal.aborted) socket.destroy();
   else signal.addEventListener('abort', () => socket.destroy(), { once: true });
   const failure = new Promise<never>((_, reject) => {

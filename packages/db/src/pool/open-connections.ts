@@ -38,7 +38,7 @@ export class OpenConnections implements Iterable<PooledConnection> {
     return this.#connections.size;
   }
 
-  /** No connection stands: each of them is still connecting. */
+  /** True while there is no connection, except those that are still connecting. */
   get isAway(): boolean {
     return this.#connections.size <= this.#connector.connecting;
   }

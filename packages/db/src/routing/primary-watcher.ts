@@ -11,7 +11,7 @@ import { PollLoop } from './poll-loop.ts';
 import { SnapshotLsnTracker } from './snapshot-lsn.ts';
 
 const POLL_MS = 250;
-/** While no request uses the database. */
+/** Interval while no request uses the database. */
 export const IDLE_POLL_MS = 10_000;
 const POLL_TIMEOUT_MS = 1_000;
 

@@ -17,7 +17,7 @@ import {
 } from './replica-health.ts';
 
 const POLL_MS = 250;
-/** While a read waits for a tidemark. */
+/** Interval while a read waits for a tidemark. */
 const FAST_POLL_MS = 5;
 /** A paused or unreachable replica is ejected after this time. */
 const POLL_TIMEOUT_MS = 1_000;
@@ -58,7 +58,7 @@ export interface ReplicaWatcherInit {
 
 export class ReplicaWatcher {
   readonly name: string;
-  /** As last polled: every statement that starts from now on sees at least this. */
+  /** Position of the last poll: every statement that starts from now on sees at least it. */
   replayed: Lsn = 0n;
   promoted: PromotedServer | undefined;
   #health: ReplicaHealth = UNPOLLED;

@@ -7,7 +7,7 @@ import { encodeStatement } from '../sql/param.ts';
 
 const TIMEOUT_MS = 2_000;
 
-/** Such as `tidemark gateway-1/26/watcher`; the names of the instance's other connections begin with the same text. */
+/** Returns a name such as `tidemark gateway-1/26/watcher`. The names of the instance's other connections begin with the same text. */
 export function watcherName(applicationName: string, max: number): string {
   return `${applicationName}/${max}/watcher`;
 }

@@ -58,7 +58,7 @@ export function runIdentityRead(
         reject(error);
         return;
       }
-      // The transaction was rolled back: once more, where the statement holds up no other.
+      // The transaction was rolled back, so it runs again where the statement delays no other.
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
     send(statement.sessionSafe === true && stats.sharesTransaction);

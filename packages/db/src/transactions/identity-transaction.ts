@@ -42,7 +42,7 @@ export async function runIdentityTransaction(
     return await runOnce(pool, transaction, options);
   } catch (error) {
     if (!isStalePlan(error)) throw error;
-    // The failure rolled everything back: once more as a whole, without statements that other connections have prepared.
+    // The failure rolled everything back, so the whole transaction runs again, without statements that other connections have prepared.
     const statements = transaction.statements.map((statement) => ({ ...statement, prepare: false }));
     return await runOnce(pool, { ...transaction, statements }, options);
   }

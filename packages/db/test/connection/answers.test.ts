@@ -1,11 +1,12 @@
 /** Answers have a limit in bytes, which holds before their bytes are in memory. */
+import { until } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { AnswerBudget, answerKey } from '../../src/connection/answer-budget.ts';
 import { AnswerMeter } from '../../src/connection/answer-meter.ts';
 import type { Database } from '../../src/database-types.ts';
 import type { ConnectionPool } from '../../src/pool/pool.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const MB = 1024 ** 2;
 const LONG = "select repeat('x', $1::int) as body, $2::text as n";
@@ -51,17 +52,17 @@ t.test('refuses an answer over the limit before it is in memory, on every kind o
     'the error of a write says that it may have happened',
   );
   t.equal((await read(db, 2 * MB)).rows[0]!.body.length, 2 * MB, 'one under the limit is answered');
-  await until('nothing is counted any more', () => db.answers.stats().bytes === 0);
+  await until(() => db.answers.stats().bytes === 0, 'nothing is counted any more');
   t.match(db.answers.stats(), { tooLargeTotal: 8, refusedTotal: 0 });
 });
 
 t.test('answers the other reads of a pipeline when one answer is refused', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, answerMaxBytes: MB, pools: { write: { max: 4 } } });
   const { statements } = db.pools.write as ConnectionPool;
-  await until('reads of this text share a connection', async () => {
+  await until(async () => {
     await Promise.all(Array.from({ length: 20 }, () => read(db, 10)));
     return statements.of(LONG).pipelined.count > 50;
-  });
+  }, 'reads of this text share a connection');
   for (let round = 0; round < 3; round++) {
     const before = statements.of(LONG).pipelined.count;
     const outcomes = await Promise.allSettled(
@@ -71,17 +72,17 @@ t.test('answers the other reads of a pipeline when one answer is refused', async
       if (i === 11) t.match(outcome, { status: 'rejected', reason: { code: 'DB_ANSWER_BYTES' } });
       else t.match(outcome, { status: 'fulfilled', value: { rows: [{ n: `u${i}` }] } });
     });
-    await until('the connection was replaced', async () => {
+    await until(async () => {
       await read(db, 10);
       return statements.of(LONG).pipelined.count > before;
-    });
+    }, 'the connection was replaced');
   }
   t.equal(db.answers.stats().bytes, 0);
 });
 
 t.test('does not repeat a failing statement on the primary', async (t) => {
   const { db } = await openTestDatabase(t, { answerMaxBytes: MB });
-  await until('the replica answers', async () => (await read(db, 1)).source === 'replica');
+  await until(async () => (await read(db, 1)).source === 'replica', 'the replica answers');
   const before = db.pools.write.stats().acquiredTotal;
   await t.rejects(read(db, 50 * MB), { code: 'DB_ANSWER_BYTES' });
   const raise = (code: string) => `do $$ begin raise sqlstate '${code}'; end $$`;
@@ -111,7 +112,7 @@ t.test('limits all answers together, and an identity to its share while the tota
   for (const release of releases) release!();
   releases[0]!();
   t.equal((await read(db, 7 * MB, 'a')).rows[0]!.body.length, 7 * MB, 'alone, one may have more than a share');
-  await until('nothing is counted any more', () => db.answers.stats().bytes === 0);
+  await until(() => db.answers.stats().bytes === 0, 'nothing is counted any more');
   t.equal(db.answers.stats().refusedTotal, 3);
 });
 

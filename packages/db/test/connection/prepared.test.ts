@@ -11,7 +11,7 @@ import { as, openTestDatabase } from '../open-test-database.ts';
 const MIB = 1024 ** 2;
 const MEMORY = `select pg_backend_pid() as pid, coalesce(sum(total_bytes) filter (where name ~ '^CachedPlan'), 0)::float8 as bytes,
   count(*) filter (where name = 'CachedPlanSource')::int as statements from pg_backend_memory_contexts`;
-/** As the gateway plans a request with many embeds: each attempt has other aliases. */
+/** Returns what the gateway plans for a request with many embeds. Each attempt has other aliases. */
 const hostile = (attempt: number, embeds: number) =>
   `select ${Array.from({ length: embeds }, (_, n) => `(select count(*) from notes a${attempt}_${n} where a${attempt}_${n}.owner = $1) as c${attempt}_${n}`).join(', ')}`;
 

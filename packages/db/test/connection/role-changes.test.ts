@@ -1,7 +1,8 @@
 /** Postgres keeps the row-level security of a role in its plans: after a change of the role, reads must see what a new session sees. */
 import { randomUUID } from 'node:crypto';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
-import { openTestDatabase, until } from '../open-test-database.ts';
+import { openTestDatabase } from '../open-test-database.ts';
 
 /** Rows of `x` that the role sees; the same through a function, which has a plan of its own. */
 const SEEN = 'select (select count(*) from x)::int as rows, through_function()::int as through_function';
@@ -68,22 +69,20 @@ t.test('after rolesChanged(), reads have the present rights of the role', async 
 t.test('the pools notice changes of roles by themselves, on a replica, too', async (t) => {
   const { admin, changes, ways } = await setUp(t);
   const read = ways['as a read'];
-  await until('the replica has the table', () =>
-    read(SEEN).then(
-      (rows) => rows[0]!.rows === 1,
-      () => false,
-    ),
+  await until(
+    () =>
+      read(SEEN).then(
+        (rows) => rows[0]!.rows === 1,
+        () => false,
+      ),
+    'the replica has the table',
   );
   for (const { text, rows } of changes) {
     for (let n = 0; n < 30; n += 1) await read(SEEN);
     await admin.query(text);
-    await until(
-      `${text} has an effect`,
-      async () => {
-        const answers = await Promise.all(Array.from({ length: 8 }, () => read(SEEN)));
-        return answers.flat().every((row) => row.rows === rows && row.through_function === rows);
-      },
-      20_000,
-    );
+    await until(async () => {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => read(SEEN)));
+      return answers.flat().every((row) => row.rows === rows && row.through_function === rows);
+    }, `${text} has an effect`);
   }
 });

@@ -1,6 +1,7 @@
 /** A prepared statement keeps the types of its parameters: after a change of the schema it must answer as one that is parsed anew. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 interface Case {
   readonly before: string;
@@ -127,11 +128,11 @@ t.test('a replica prepares statements anew once it has replayed the change', asy
     const { rows, source } = await db.read({ identity: as('a'), statement, ...(tidemark && { tidemark }) });
     return `${source} ${rows.length}`;
   };
-  await until('the replica has the table', async () => (await read('2026-01-01').catch(String)) === 'replica 1');
+  await until(async () => (await read('2026-01-01').catch(String)) === 'replica 1', 'the replica has the table');
   for (let n = 0; n < 30; n += 1) await read('2026-01-01');
   await admin.query("alter table x alter at type timestamptz using at at time zone 'UTC'");
   await db.schemaChanged();
-  await until('the replica compares moments', async () => (await read('2026-01-01 01:00+01')) === 'replica 1');
+  await until(async () => (await read('2026-01-01 01:00+01')) === 'replica 1', 'the replica compares moments');
 });
 
 t.test('reports an invalid value as such', async (t) => {

@@ -1,7 +1,8 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
 import { judgePromotion, type PresentPrimary, type PromotedServer } from '../../src/failover/promotion.ts';
-import { as, openOwnDatabase, until } from '../open-test-database.ts';
+import { as, openOwnDatabase } from '../open-test-database.ts';
 
 const GONE: PresentPrimary = { goneMs: 3_000, timeline: 1, systemIdentifier: 's', epoch: 'aaaaaaaaa' };
 const HERE: PresentPrimary = { ...GONE, goneMs: undefined };
@@ -52,7 +53,7 @@ t.test('moves writes to a promoted replica once the primary is gone, and never b
 
   // Promoted while the primary still answers: everyone stays where they are.
   await replica.promote();
-  await until('it is noticed', () => events.some(({ type }) => type === 'db.promotion_ignored'));
+  await until(() => events.some(({ type }) => type === 'db.promotion_ignored'), 'it is noticed');
   t.match(
     events.find(({ type }) => type === 'db.promotion_ignored'),
     { reason: /still answers/ },
@@ -79,10 +80,10 @@ t.test('moves writes to a promoted replica once the primary is gone, and never b
   });
   await stack.primary.stop('immediate');
   const stoppedAt = performance.now();
-  await until('it is followed', () => events.some(({ type }) => type === 'db.primary_moved'));
+  await until(() => events.some(({ type }) => type === 'db.primary_moved'), 'it is followed');
   const movedAfter = Math.round(performance.now() - stoppedAt);
   acknowledged.length = 0;
-  await until('writes go on', () => acknowledged.length > 50);
+  await until(() => acknowledged.length > 50, 'writes go on');
   t.comment(`followed ${movedAfter} ms after the primary had stopped, ${failed} writes failed`);
   t.equal(db.primaryUrl(), replicaUrl);
   t.ok(db.epoch() > oldEpoch, 'under a new epoch');
@@ -99,9 +100,9 @@ t.test('moves writes to a promoted replica once the primary is gone, and never b
     ['1: replicated', '4: new'],
   );
 
-  // The old primary comes back and takes writes from whoever asks: nobody of ours does.
+  // The old primary comes back and would accept writes; none of our pools sends it any.
   await stack.primary.start();
-  await until('it is seen', () => /timeline 1/.test(db.replicaStats()[0]?.reason ?? ''));
+  await until(() => /timeline 1/.test(db.replicaStats()[0]?.reason ?? ''), 'it is seen');
   await write('5: still here');
   isOver = true;
   await Promise.all(clients);

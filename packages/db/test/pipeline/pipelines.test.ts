@@ -1,7 +1,8 @@
+import { until } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ConnectionPool } from '../../src/pool/pool.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 /** Echoes a parameter under an identity; fails for the divisor 0. */
 const ECHO = `select current_setting('request.jwt.claims')::json ->> 'sub' as sub, $1::text as text, 1 / $2::int as one,
@@ -12,7 +13,7 @@ t.test('every read has its own answer, whatever is sent in the same turn (real s
   const read = (sub: string, text: string | null, divisor: number, sessionSafe: boolean) =>
     db.read({ identity: as(sub), statement: { text: ECHO, params: [text, divisor, 2], sessionSafe } });
   const { pipelined } = (db.pools.write as ConnectionPool).statements.of(ECHO);
-  await until('it is pipelined', async () => (await read('a', '', 1, true)).rows.length === 1 && pipelined.count > 70);
+  await until(async () => (await read('a', '', 1, true)).rows.length === 1 && pipelined.count > 70, 'it is pipelined');
   const text = fc.option(fc.string({ unit: 'grapheme', maxLength: 300 }).map((value) => value.replaceAll('\0', '')));
   const request = fc.record({
     sub: fc.constantFrom('ada', 'bob', 'cyd'),
@@ -39,5 +40,5 @@ t.test('an empty statement is answered with no rows, on a pipeline as well', asy
   const text = '-- nothing';
   const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
   const read = async () => (await db.read({ identity: as('a'), statement: { text } })).rows.length;
-  await until('it is pipelined', async () => (await read()) === 0 && pipelined.count > 0);
+  await until(async () => (await read()) === 0 && pipelined.count > 0, 'it is pipelined');
 });

@@ -123,7 +123,7 @@ t.test('a read that is not session-safe shares no transaction, with those before
   t.same(await sent(), [[...PREPARED, 'Sync', ...PREPARED, 'Sync', ...PREPARED, 'Sync']]);
 });
 
-t.test('identities with other settings share no transaction', async (t) => {
+t.test('identities with different settings share no transaction', async (t) => {
   const { send, sent, answerAll } = open();
   const withSetting = (name: string) => ({ identity: { role: 'r', claims: 'ada', settings: { [name]: 'x' } } });
   send(withSetting('a.b'));

@@ -1,4 +1,4 @@
-/** The rules of who gets a connection, against a model: no server. */
+/** Compares the rules by which requests get connections with a model, without a server. */
 import fc from 'fast-check';
 import t from 'tap';
 import type { PooledConnection } from '../../src/connection/connection.ts';

@@ -1,11 +1,12 @@
 /** Long statements leave connections to short ones: against a model, and on a real server. */
+import { until } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import type { PooledConnection } from '../../src/connection/connection.ts';
 import { Admission } from '../../src/pool/admission.ts';
 import { poolOptions } from '../../src/pool/options.ts';
 import { CLASSES, type LeaseClass } from '../../src/statements/run-times.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const newConnection = () => ({ rest: 'none', move: () => true }) as unknown as PooledConnection;
@@ -117,14 +118,14 @@ t.test('inserts go on while 40 callers call a function of three seconds', async 
   const insert = () => db.write({ identity, statements: [{ text: 'insert into public.written values (1)' }] });
   await insert();
   const calls = Promise.allSettled(Array.from({ length: 40 }, () => slow().then(() => ended++)));
-  await until('the function holds what it may have', () => write.stats().long?.waiting !== 0);
+  await until(() => write.stats().long?.waiting !== 0, 'the function holds what it may have');
   for (let n = 0; n < 100; n++) await insert();
   t.equal(ended, 0, 'a hundred inserts are done before the first call has ended');
   const { long, longest, slots } = write.stats();
   t.match(long, { limit: 8, waiting: 31 }, 'nine of forty run: eight long ones, and the first, which was not known');
   t.equal(slots.busy, 9);
   t.match(longest, { route: 'POST /rpc/slow', statement: 'select public.slow()', same: 9 }, 'the culprit is named');
-  await until('the first wave ends', () => ended >= 9);
+  await until(() => ended >= 9, 'the first wave ends');
   for (let n = 0; n < 100; n++) await insert();
   t.ok(ended < 40, 'nor does the second wave stop them');
   await write.close(0);

@@ -1,7 +1,8 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
 import type { DbEvent } from '../../src/events.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const SLEEP = 'select pg_sleep($1::float8)';
 
@@ -9,7 +10,7 @@ t.test('opens at most max connections, refuses requests beyond the waiting limit
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 2, waitingLimit: 3 } } });
   const { write } = db.pools;
   const busy = [write.query(SLEEP, [2]), write.query(SLEEP, [2])];
-  await until('both connections are busy', () => write.stats().slots.busy === 2);
+  await until(() => write.stats().slots.busy === 2, 'both connections are busy');
   const waiting = [1, 2, 3].map(() => write.query('select 1', [], { acquireTimeoutMs: 100 }));
   const outcomes = Promise.allSettled(waiting);
   const began = performance.now();
@@ -61,7 +62,7 @@ t.test('rolls back a transaction whose work throws or hides a failed statement',
       kept = tx.query(insert).catch((error) => error.code);
     }, 0);
   });
-  await until('the late statement', () => kept);
+  await until(() => kept, 'the late statement');
   t.equal(await kept, 'DB_TRANSACTION_OVER');
   t.equal((await write.query('select count(*)::int as n from notes'))[0]!.n, 1);
   const rows = await write.transaction((tx) => tx.query('select owner from notes'), {
@@ -78,14 +79,14 @@ t.test('reports a leak once with route, age and stack, and takes the lease back 
   });
   const leaking = db.pools.write.transaction(() => new Promise(() => undefined), { holder: { route: 'GET /leak' } });
   const outcome = t.rejects(
-    Promise.race([leaking, until('reclaimed', () => db.pools.write.stats().discardedTotal > 0)]).then(async () => {
+    Promise.race([leaking, until(() => db.pools.write.stats().discardedTotal > 0, 'reclaimed')]).then(async () => {
       await db.pools.write.query('select 1');
       throw Object.assign(new Error('free again'), { code: 'FREE' });
     }),
     { code: 'FREE' },
   );
   const isLeak = (event: DbEvent) => event.type === 'db.leak';
-  await until('the report', () => events.some(isLeak));
+  await until(() => events.some(isLeak), 'the report');
   await outcome;
   const [leak, ...more] = events.filter(isLeak);
   t.same(more, []);
@@ -113,8 +114,8 @@ t.test('closes idle connections down to min, and replaces old ones', async (t) =
   const first = await pid();
   await Promise.all(Array.from({ length: 12 }, () => write.query(SLEEP, [0.02])));
   t.ok(write.stats().slots.idle > 1);
-  await until('down to min', () => write.stats().slots.idle === 1 && write.stats().slots.closing === 0);
-  await until('replaced', async () => (await pid()) !== first);
+  await until(() => write.stats().slots.idle === 1 && write.stats().slots.closing === 0, 'down to min');
+  await until(async () => (await pid()) !== first, 'replaced');
   // One statement more than a connection keeps prepared.
   for (let i = 0; i <= 501; i++) await write.query(`select ${i}`);
   const prepared = await write.query('select count(*)::int as n from pg_prepared_statements');
@@ -125,7 +126,7 @@ t.test('close() waits for running statements up to its deadline', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const done = db.pools.write.query(SLEEP, [0.2]);
   const lost = t.rejects(db.pools.analytics.query(SLEEP, [30]), { code: 'DB_POOL_CLOSED' });
-  await until('both under way', () => db.poolStats().reduce((n, { slots }) => n + slots.busy, 0) === 2);
+  await until(() => db.poolStats().reduce((n, { slots }) => n + slots.busy, 0) === 2, 'both under way');
   const began = performance.now();
   await db.close(1_500);
   t.ok(performance.now() - began < 5_000);

@@ -1,7 +1,8 @@
 /** Identities that share a pool, on a real server. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import type { Client } from '../../src/types.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const SLEEP = 'select pg_sleep($1::float8)';
 const clientOf = (key: string): Client => ({ key, isGone: false, onGone: () => () => undefined });
@@ -20,20 +21,20 @@ t.test('answers other identities at once while one has long statements and a que
     await tx.query('select pg_advisory_xact_lock(4711)');
     await held;
   });
-  await until('the lock is held', async () => {
+  await until(async () => {
     const [row] = await db.pools.admin.query(
       "select count(*)::int as n from pg_locks where locktype = 'advisory' and granted",
     );
     return row?.n === 1;
-  });
+  }, 'the lock is held');
   const flood = Array.from({ length: 30 }, () =>
     write.query(lock, [], { client: clientOf('flood') }).then(() => {
       ended += 1;
     }),
   );
   await until(
-    'the first identity has its connections, and a queue',
     () => write.stats().slots.busy >= 5 && write.stats().waiting === 25,
+    'the first identity has its connections, and a queue',
   );
   for (let n = 0; n < 20; n++) {
     const client = clientOf(`user ${n % 3}`);
@@ -79,7 +80,7 @@ t.test('counts nothing for an identity after a gone client, a lost connection or
   };
   const client = clientOf('a');
   const holders = [0, 1, 2].map(() => analytics.query(SLEEP, [30], { client }).catch((error) => error.code));
-  await until('all but the reserve is busy', () => analytics.stats().slots.busy === 3);
+  await until(() => analytics.stats().slots.busy === 3, 'all but the reserve is busy');
   const gone = analytics.query('select 1', [], { client: leaving });
   const late = analytics.query('select 1', [], { client, acquireTimeoutMs: 20 });
   await t.rejects(late, { code: 'DB_ACQUIRE_TIMEOUT' });
@@ -111,7 +112,7 @@ t.test('tells a client the expected and the actual time of its statements, faile
   await t.rejects(sleep(30, { timeoutMs: 100 }), { code: '57014' });
   t.same(told.splice(0), ['expects short', 'long', 'expects long', 'long', 'expects long', 'long for nothing']);
   const holding = db.pools.write.query(SLEEP, [0.3]);
-  await until('the connection is busy', () => db.pools.write.stats().slots.busy === 1);
+  await until(() => db.pools.write.stats().slots.busy === 1, 'the connection is busy');
   await t.rejects(sleep(0, { acquireTimeoutMs: 10 }), { code: 'DB_ACQUIRE_TIMEOUT' });
   t.same(told, ['expects long', 'short'], 'what did not run cost nothing');
   await holding;

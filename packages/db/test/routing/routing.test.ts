@@ -1,7 +1,8 @@
 import { formatTidemark, parseTidemark } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
-import { as, openOwnDatabase, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openOwnDatabase, openTestDatabase } from '../open-test-database.ts';
 
 const insert = (owner: string, body = 'x') => ({
   text: 'insert into notes (owner, body) values ($1, $2) returning id',
@@ -42,8 +43,8 @@ t.test('the primary answers while replay is paused, then the replica again', asy
   );
   await replica.resumeReplay();
   await until(
-    'the replica',
     async () => (await db.read({ identity: as('a'), statement, tidemark })).source === 'replica',
+    'the replica',
   );
 });
 
@@ -52,7 +53,7 @@ t.test('reads use analytics and then half of the write pool when their pool is f
   const { db, url, replicaUrl } = await openTestDatabase(t, {
     pools: { read: one, analytics: one, write: { max: 4, min: 4 } },
   });
-  await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
+  await until(() => db.poolStats().every(({ slots, min }) => slots.idle >= min), 'all connections');
   // A read waits for this lock, on whichever server it is, until all of them are under way.
   const holders = [url, replicaUrl].map((at) => postgres(at, { max: 1 }));
   t.teardown(() => Promise.all(holders.map((holder) => holder.end({ timeout: 1 }))));
@@ -71,7 +72,7 @@ t.test('reads use analytics and then half of the write pool when their pool is f
   };
   for (let n = 0; n < 4; n++) {
     held.push(read());
-    await until('it to be under way', async () => (await underWay()) > n);
+    await until(async () => (await underWay()) > n, 'it to be under way');
   }
   await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
   for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
@@ -90,7 +91,7 @@ t.test('refuses a tidemark of another epoch or ahead of the database', async (t)
   await db.pools.admin.query(
     "insert into tidemark.epochs select 'zzzzzzzzzz', clock_timestamp(), 'test', system_identifier, timeline from tidemark.epochs",
   );
-  await until('the new epoch', () => db.epoch() === 'zzzzzzzzzz');
+  await until(() => db.epoch() === 'zzzzzzzzzz', 'the new epoch');
   await t.rejects(read(tidemark), { code: 'DB_EPOCH_CHANGED' });
 });
 
@@ -127,7 +128,7 @@ t.test('under concurrent writers, no answer claims a position beyond its rows, o
       }
     };
     const running = [write(), write(), write(), write(), read(), read()];
-    await until('some rounds', () => written.length > 1_000 && checked > 1_000, 30_000);
+    await until(() => written.length > 1_000 && checked > 1_000, 'some rounds');
     isOver = true;
     await Promise.all(running);
     t.pass(`${checked} rows checked`);
@@ -140,7 +141,7 @@ t.test('an open writing transaction holds back the proven position only', async 
   await db.pools.write.transaction(async (tx) => {
     await tx.query("insert into notes (owner, body) values ('a', 'open')");
     const { results, tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
-    await until('polled', () => formatTidemark(db.epoch(), db.primaryLsn()) >= tidemark);
+    await until(() => formatTidemark(db.epoch(), db.primaryLsn()) >= tidemark, 'polled');
     const answer = await db.read({ identity: as('a'), statement: byId(results[0]![0]!.id), tidemark });
     t.equal(answer.rows.length, 1);
     t.ok(answer.tidemark >= tidemark);
@@ -148,5 +149,5 @@ t.test('an open writing transaction holds back the proven position only', async 
     t.ok(answer.proven >= before.proven);
   });
   const { tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
-  await until('proven', async () => (await db.read({ identity: as('a'), statement: byId(1) })).proven >= tidemark);
+  await until(async () => (await db.read({ identity: as('a'), statement: byId(1) })).proven >= tidemark, 'proven');
 });

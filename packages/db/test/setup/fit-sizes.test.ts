@@ -1,4 +1,4 @@
-/** Pools of which nobody has said how large they are fit the server, also when many instances start together. */
+/** Tests that pools without configured sizes fit the server, also when many instances start together. */
 import { startTemporaryStack } from '@tidemark/local-stack';
 import fc from 'fast-check';
 import t from 'tap';

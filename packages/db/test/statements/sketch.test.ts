@@ -16,7 +16,7 @@ t.test('quantiles are within the relative error, over one sketch and over severa
   t.ok(isNear(p99!, 990));
 });
 
-t.test('nothing recorded is 0', async (t) => {
+t.test('quantiles of an empty sketch are 0', async (t) => {
   t.equal(new SlidingSketch().quantile(0.99), 0);
   t.equal(new SlidingSketch().mean, 0);
   t.same(mergedQuantiles([], [0.5]), [0]);

@@ -1,6 +1,7 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { StatementStatsRegistry } from '../../src/statements/registry.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 t.test('records calls, waits, times and rows by statement, without parameters', async (t) => {
   const { db, events } = await openTestDatabase(t, { slowMs: 150, pools: { write: { max: 2 } } });
@@ -73,7 +74,7 @@ t.test('a leak report has the last statement without its constants', async (t) =
       end = resolve;
     });
   });
-  await until('the report', () => events.some(({ type }) => type === 'db.leak'));
+  await until(() => events.some(({ type }) => type === 'db.leak'), 'the report');
   t.match(
     events.find(({ type }) => type === 'db.leak'),
     { holder: { statement: 'select ?' }, stack: /statements\.test/ },

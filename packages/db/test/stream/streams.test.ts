@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { setImmediate as tick } from 'node:timers/promises';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { openDatabase } from '../../src/database.ts';
 import type { DbEvent } from '../../src/events.ts';
 import type { PoolOptions } from '../../src/pool/options.ts';
 import type { CopyRequest } from '../../src/stream/types.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 /** Another view of the same database, without its replica. */
 async function openAgain(t: Test, primaryUrl: string, analytics: Partial<PoolOptions> = {}) {
@@ -60,7 +61,7 @@ t.test('streams rows', async (t) => {
     },
     tidemark: now,
   });
-  const idle = () => until('no connection is busy', () => db.poolStats().every(({ slots }) => slots.busy === 0));
+  const idle = () => until(() => db.poolStats().every(({ slots }) => slots.busy === 0), 'no connection is busy');
 
   await t.test('streams NDJSON, JSON and CSV from a replica under the policy, unaltered', async (t) => {
     const rows = nasty.map((body) => ({ body, doc: { x: 1 }, nothing: null }));
@@ -158,7 +159,7 @@ t.test('streams rows', async (t) => {
       primaryOnly.streams.copyOut({ identity: SERVICE, statement: { text: statement }, format: 'csv', ...more });
     const freed = async (what: string) => {
       const began = performance.now();
-      await until(what, async () => (await active()) === 0, 2_000);
+      await until(async () => (await active()) === 0, what);
       t.ok(performance.now() - began < 1_000, `${what} after ${Math.round(performance.now() - began)} ms`);
       t.equal(primaryOnly.pools.analytics.stats().slots.busy, 0);
     };
@@ -172,12 +173,12 @@ t.test('streams rows', async (t) => {
     const waiting = start({ signal: sleeping.signal }, 'select pg_sleep(30)');
     // The assertion below awaits this promise; until then its rejection must not end the process.
     waiting.catch(() => undefined);
-    await until('it computes', async () => {
+    await until(async () => {
       const [row] = await admin.query(
         "select exists (select from pg_stat_activity where query like 'copy (select pg_sleep%') as is",
       );
       return row?.is;
-    });
+    }, 'it computes');
     sleeping.abort();
     await t.rejects(waiting, { code: 'DB_STREAM_ABORTED' });
     await freed('aborted before its first byte');
@@ -220,10 +221,10 @@ t.test('streams rows', async (t) => {
     // The assertion below awaits this promise; until then its rejection must not end the process.
     second.catch(() => undefined);
     await tick();
-    await until('one waits', () => small.pools.analytics.stats().waiting === 1);
+    await until(() => small.pools.analytics.stats().waiting === 1, 'one waits');
     await t.rejects(start(), { code: 'DB_POOL_FULL' });
     await t.rejects(second, { code: 'DB_ACQUIRE_TIMEOUT' });
-    await until('the leak is reported', () => events.some(({ type }) => type === 'db.leak'));
+    await until(() => events.some(({ type }) => type === 'db.leak'), 'the leak is reported');
     const leak = events.find(({ type }) => type === 'db.leak');
     t.match(leak, {
       pool: 'analytics',
@@ -238,7 +239,7 @@ t.test('streams rows', async (t) => {
     await t.rejects(text(last.body), { code: 'DB_POOL_CLOSED' });
   });
 
-  await t.test('batches, fold and pages return every row once', async (t) => {
+  await t.test('batches(), fold() and pages() return every row once', async (t) => {
     const numbers = {
       identity: SERVICE,
       statement: { text: 'select g as n from generate_series(1, $1::int) g', params: [2_500] },

@@ -1,9 +1,10 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { parseConnectionUrl } from '../../src/connection/url.ts';
 import { poolOptions } from '../../src/pool/options.ts';
 import { ConnectionPool } from '../../src/pool/pool.ts';
 import type { Identity, Row } from '../../src/types.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const WHO =
   "select current_user::text as role, current_setting('request.jwt.claims', true)::jsonb ->> 'sub' as sub, $1::int as n";
@@ -59,14 +60,14 @@ t.test('only session-safe reads of the same turn share a transaction', async (t)
   const began = (rows: Row[]) => new Set(rows.map((row) => row.began)).size;
   const subs = ['a', 'a', 'b', 'b', 'a', 'c', 'c', 'c'];
   // On a busy machine it takes a while until the statement counts as brief.
-  await until('they share the one pipeline that a pool of four has', async () => {
+  await until(async () => {
     const shared = await Promise.all(subs.map((sub) => read(sub, true)));
     t.same(
       shared.map(({ sub }) => sub),
       subs,
     );
     return began(shared) === 1;
-  });
+  }, 'they share the one pipeline that a pool of four has');
   t.equal(began(await Promise.all(subs.map((sub) => read(sub, false)))), subs.length);
   const many = await Promise.all(Array.from({ length: 60 }, () => read('a', true)));
   t.ok(began(many) >= 60 / 8, 'no more than eight share one');
@@ -76,7 +77,7 @@ t.test('only session-safe reads of the same turn share a transaction', async (t)
   const apart = await Promise.all([as('a'), other, as('a'), other].map((identity) => readAs(identity, true)));
   t.not(apart[0]!.began, apart[1]!.began, 'nor those with other settings');
   t.not(apart[2]!.began, apart[3]!.began);
-  await until('one fails among those that share, and those behind it read again', async () => {
+  await until(async () => {
     const outcomes = subs.map((sub, i) => readAs(as(sub), true, i === 3 ? 0 : 1).catch(({ code }): Row => ({ code })));
     const rows = await Promise.all(outcomes);
     t.same(
@@ -84,7 +85,7 @@ t.test('only session-safe reads of the same turn share a transaction', async (t)
       subs.with(3, '22012'),
     );
     return began(rows.slice(0, 3)) === 1 && rows[4]!.began !== rows[0]!.began;
-  });
+  }, 'one fails among those that share, and those behind it read again');
 });
 
 t.test('a read on a pipeline cannot write, whatever an earlier read has set', async (t) => {
@@ -95,7 +96,7 @@ t.test('a read on a pipeline cannot write, whatever an earlier read has set', as
     begin if writes then insert into public.notes (owner, body) values ('a', 'x'); end if; end $$`);
   const read = (writes: boolean) => db.read({ identity: as('a'), statement: { text, params: [writes] } });
   const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
-  await until('it reads', async () => (await read(false)).rows.length === 1 && pipelined.count > 20);
+  await until(async () => (await read(false)).rows.length === 1 && pipelined.count > 20, 'it reads');
   for (let i = 0; i < 20; i++) await t.rejects(read(true), { code: '25006' });
   t.equal((await db.pools.admin.query('select count(*)::int as n from notes'))[0]!.n, 0);
 });
@@ -108,10 +109,10 @@ t.test('a pipeline returns the same types, nulls, long answers and errors as an 
   const read = (n: number, rows: number) => db.read({ identity: as('a'), statement: statement(n, rows) });
   const alone = await read(3, 2);
   const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
-  await until('it reads', async () => (await read(3, 2)).rows.length === 2 && pipelined.count > 0);
+  await until(async () => (await read(3, 2)).rows.length === 2 && pipelined.count > 0, 'it reads');
   const sizes = [0, 1, 3, 100_000, 5];
   // On a busy machine the statement may stop counting as brief for a while; the answers must be the same on both paths.
-  await until('the pipeline has answered more than twenty reads', async () => {
+  await until(async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => read(sizes[i % 5]!, i % 4)));
     answers.forEach(({ rows }, i) => {
       const n = sizes[i % 5]!;
@@ -119,7 +120,7 @@ t.test('a pipeline returns the same types, nulls, long answers and errors as an 
       t.ok(rows.length === i % 4 && rows.count === i % 4 && rows.every((one) => same(one, row)), `answer ${i}`);
     });
     return pipelined.count > 20;
-  });
+  }, 'the pipeline has answered more than twenty reads');
   await t.rejects(db.read({ identity: as('a'), statement: { text, params: ['x', '', 1] } }), { code: '22P02' });
   await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement: statement(1, 1) }), {
     code: '22023',
@@ -142,7 +143,7 @@ t.test('answers all other reads when a function deallocates the prepared stateme
     db.read({ identity: as(`u${n}`), statement: { text, params: [n, forgets] } });
   const reads = async () => {
     const rode = pipelined.count;
-    await until('it reads', async () => (await read(1, false)).rows.length === 1 && pipelined.count > rode);
+    await until(async () => (await read(1, false)).rows.length === 1 && pipelined.count > rode, 'it reads');
   };
   await reads();
   for (let round = 0; round < 5; round++) {
@@ -157,7 +158,7 @@ t.test('the overrun of a stopped server names the holder of the read, not the pi
   const holder = { route: 'GET /here' };
   const read = () => db.read({ identity: as('a'), statement: { text: WHO, params: [1] }, holder, timeoutMs: 100 });
   const { pipelined } = (db.pools.write as ConnectionPool).statements.of(WHO);
-  await until('it reads', async () => (await read()).rows.length === 1 && pipelined.count > 5);
+  await until(async () => (await read()).rows.length === 1 && pipelined.count > 5, 'it reads');
   const pids = await db.pools.admin.query(
     "select pid from pg_stat_activity where datname = current_database() and application_name = 'test/write'",
   );

@@ -1,6 +1,7 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { RoleTimeouts, readTimeout } from '../../src/transactions/role-timeouts.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 t.test('enforces the time limit of a role for a statement, a transaction and a stream', async (t) => {
   const statementTimeouts = new Map([['authenticated', 100]]);
@@ -50,9 +51,9 @@ t.test('a client that is gone gets no connection, and no longer waits for one', 
     },
   };
   const holder = db.pools.write.query('select pg_sleep(0.3)');
-  await until('it runs', () => db.pools.write.stats().slots.busy === 1);
+  await until(() => db.pools.write.stats().slots.busy === 1, 'it runs');
   const waiting = db.read({ identity: as('a'), statement: { text: 'select 1' }, client });
-  await until('it waits', () => db.pools.write.stats().waiting === 1);
+  await until(() => db.pools.write.stats().waiting === 1, 'it waits');
   client.isGone = true;
   for (const listener of [...listeners]) listener();
   await t.rejects(waiting, { code: 'DB_CLIENT_GONE' });

@@ -1,8 +1,9 @@
 import { parseLsn, parseTidemark } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
 import type { Transaction } from '../../src/types.ts';
-import { as, openTestDatabase, until } from '../open-test-database.ts';
+import { as, openTestDatabase } from '../open-test-database.ts';
 
 const INSERT = "insert into notes (owner, body) values ('a', 'x') returning id";
 
@@ -58,7 +59,7 @@ t.test('snapshot() tells the position and what is visible, on the primary and on
   t.equal(seen.isStandby, false);
   t.match(seen.text, /^\d+:\d+:/);
   t.ok(seen.lsn > 0n);
-  await until('the replica is in use', async () => (await db.replicaAt(tidemark)) !== undefined);
+  await until(async () => (await db.replicaAt(tidemark)) !== undefined, 'the replica is in use');
   const replica = await db.replicaAt(tidemark);
   const there = await replica!.transaction((tx) => tx.snapshot(), { readOnly: true });
   t.equal(there.isStandby, true);

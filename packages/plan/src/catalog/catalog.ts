@@ -158,9 +158,9 @@ export interface Catalog {
   /** Something in the database can leave settings, locks or temporary tables in its session. */
   readonly changesSession: boolean;
   readonly requestReaders: {
-    /** By refKey: relations whose policies or definitions may read the headers, method, path or cookies of the request. */
+    /** The refKeys of relations whose policies or definitions may read the headers, method, path or cookies of the request. */
     readonly relations: ReadonlySet<string>;
-    /** Some function may. */
+    /** True if some function may read them. */
     readonly byFunction: boolean;
   };
   /** Aggregates that return a media type, of exposed schemas. */

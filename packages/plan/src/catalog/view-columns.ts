@@ -9,7 +9,7 @@ import type { ViewColumnRow } from './relationships.ts';
 import { TABLE_KEYS, VIEW_COLUMN_NAMES, VIEW_TREES } from './statements.ts';
 
 export interface ViewTree {
-  /** As text. */
+  /** Text of the number. */
   readonly oid: string;
   readonly tree: string;
 }
@@ -28,9 +28,9 @@ export interface ViewFacts {
 
 export interface ViewColumns {
   readonly columns: readonly ViewColumnRow[];
-  /** By the oid of a view: the table of which it has each row at most once. */
+  /** The table of which a view has each row at most once, by the oid of the view. */
   readonly rowsOf: ReadonlyMap<string, string>;
-  /** By oid. */
+  /** Keys by the oid of their table. */
   readonly keys: ReadonlyMap<string, TableKey>;
 }
 

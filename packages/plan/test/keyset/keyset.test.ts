@@ -32,7 +32,7 @@ function plan(search: string, after: KeysetValues | null) {
   );
 }
 
-t.test('no sort and no scan of the table, far back as well', async (t) => {
+t.test('no page sorts or scans the table, not even a late one', async (t) => {
   const orders: [string, string[]][] = [
     ['order=at.desc', ['2026-01-01 00:30:00+00', '1800']],
     ['order=at.desc&a=gt.2', ['2026-01-01 00:30:00+00', '1800']],
@@ -50,7 +50,7 @@ t.test('no sort and no scan of the table, far back as well', async (t) => {
   }
 });
 
-t.test('whatever the order, pages are what one sorted read is', async (t) => {
+t.test('for any order, the pages together equal one sorted read', async (t) => {
   const term = fc
     .tuple(
       fc.constantFrom('a', 'b', 'at', 'id'),

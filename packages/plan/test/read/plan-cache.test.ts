@@ -103,7 +103,7 @@ t.test('a guarded plan shows what its relations were', async (t) => {
   }
 });
 
-t.test('the planner’s errors stay its own', async (t) => {
+t.test('errors of the planner are passed on unchanged', async (t) => {
   const relation = catalog.relation('public', 'projects');
   if (!relation) throw new Error('no relation');
   const plans = new PlanCache();

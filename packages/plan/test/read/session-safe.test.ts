@@ -47,7 +47,7 @@ async function sessionSafe(...reads: string[]): Promise<Record<string, boolean>>
 }
 const all = (value: boolean, ...reads: string[]) => Object.fromEntries(reads.map((read) => [read, value]));
 
-t.test('tables with types, operators and policies of Postgres’s own are', async (t) => {
+t.test('is true for tables with types, operators and policies of Postgres’s own', async (t) => {
   const reads = [
     'club',
     'player?id=eq.1',
@@ -59,7 +59,7 @@ t.test('tables with types, operators and policies of Postgres’s own are', asyn
   t.same(await sessionSafe(...reads), all(true, ...reads));
 });
 
-t.test('what runs a function of a user’s, or one that changes the session, is not', async (t) => {
+t.test('is false where a function of a user runs, or one that changes the session', async (t) => {
   const reads = ['fan', 'meddler', 'guest', 'toned', 'shortened', 'made', 'clubs', 'club?select=loud'];
   reads.push('club?loud=eq.A', 'club?order=loud', 'club?select=name::short', 'club?select=id,fan(id)');
   reads.push('club?select=id,guest(id)', 'player?select=id,club(loud)', 'player?select=id,club(id)&order=club(name)');
@@ -72,7 +72,7 @@ for (const [what, make, drop] of [
   ['operator', 'operator <@ (leftarg = int, rightarg = int, function = same)', 'operator <@ (int, int)'],
   ['cast', 'cast (int as text) with function as_text(int)', 'cast (int as text)'],
 ] as const) {
-  t.test(`a ${what} that may be taken for one of Postgres’s: ${make}`, async (t) => {
+  t.test(`is false for a ${what} that could be mistaken for one of Postgres’s: ${make}`, async (t) => {
     const { admin } = db.pools;
     await admin.query(
       'create or replace function same(int, int) returns boolean language sql as $$ select $1 is not distinct from $2 $$',

@@ -61,7 +61,7 @@ t.test('embeds of skipped rows are not computed', async (t) => {
   t.equal(await loopsOf('tasks', 'select=*,tasks(name)&order=name.desc&limit=2&offset=1'), 2);
 });
 
-t.test('and the answer is the same, whatever takes part in choosing the rows', async (t) => {
+t.test('the answer does not depend on what takes part in choosing the rows', async (t) => {
   for (const search of [
     'select=id,tasks(name)&order=id.desc&limit=2&offset=1',
     'select=name,clients(name),tasks(hours.sum())&order=data->n.desc.nullslast,id&limit=3',

@@ -1,9 +1,9 @@
-/** Semaphore: so many at a time, and nobody waits for all that another has asked for. */
+/** Tests that a semaphore limits concurrent calls, and that no holder waits for all calls of another. */
 import fc from 'fast-check';
 import t from 'tap';
 import { Semaphore } from '../../src/limits/semaphore.ts';
 
-/** Work that ends when it is told to. */
+/** Work that the test ends. */
 function works() {
   const open: { holder: string; end(): void }[] = [];
   const started: string[] = [];

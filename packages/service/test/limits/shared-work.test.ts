@@ -1,4 +1,4 @@
-/** The sums of work by which identities are held to their share. */
+/** Tests the sums of work that limit identities to their share. */
 import fc from 'fast-check';
 import t from 'tap';
 import { DECAY_MS, SharedWork } from '../../src/limits/shared-work.ts';

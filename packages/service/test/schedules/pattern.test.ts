@@ -62,7 +62,7 @@ t.test('what cannot be read, or never fires, is refused with the reason', async 
   }
 });
 
-t.test('the times between two instants are those that follow one another', async () => {
+t.test('the times between two instants are the successive next times', async () => {
   const patterns = ['*/7 * * * *', '30 2 * * *', '0 0 1 * *', '15 */5 * * 1-5', '*/20 2 * * *'];
   const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu'];
   fc.assert(

@@ -1,9 +1,10 @@
-/** Keys of somebody else's: rotation, failures, and the ways in which algorithms are confused. */
+/** Tests key sets of an issuer: rotation, failures, and attacks that confuse algorithms. */
 import { createHmac } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { until } from '@tidemark/testing';
 import { exportJWK, exportPKCS8, exportSPKI, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose';
 import t, { type Test } from 'tap';
 import { createHealth, createTokenVerifier } from '../../src/index.ts';
@@ -44,14 +45,6 @@ async function issuer(t: Test, keys: Signer[]) {
     server.close();
   });
   return Object.assign(state, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`, server });
-}
-
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!(await what())) {
-    if (Date.now() > deadline) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 const old = await sign(a);

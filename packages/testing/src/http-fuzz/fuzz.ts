@@ -7,7 +7,7 @@ import { REFILL_SQL, VERDICT_SQL } from './schema.ts';
 export interface FuzzOptions {
   url: string;
   token: string;
-  /** As the database's owner. */
+  /** Runs a statement as the database's owner. */
   query(text: string): Promise<readonly Record<string, unknown>[]>;
   requests: number;
   seed: number;

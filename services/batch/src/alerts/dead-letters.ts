@@ -27,7 +27,7 @@ export function watchDeadLetters({ pool, work, alerts, observe }: DeadLettersOpt
   return every('dead letters', EVERY_MS, look, observe);
 
   async function look(): Promise<void> {
-    // Only work adds some; an operator may also delete their jobs.
+    // Only running work adds dead letters. An operator may delete their jobs, so they are counted when idle, too.
     const now = performance.now();
     if (!work.isBusy() && now - lookedAt < IDLE_EVERY_MS) return;
     lookedAt = now;

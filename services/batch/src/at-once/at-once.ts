@@ -18,7 +18,7 @@ export interface AtOnceOptions {
 }
 
 export interface AtOnce {
-  /** Also look into the documents of jobs that are planned. */
+  /** The planner uses them, too, to look into the documents of jobs. */
   workers: WorkerPool;
   running(): number;
   stopTaking(): void;

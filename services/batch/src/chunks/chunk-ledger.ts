@@ -160,7 +160,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     return completed;
   }
 
-  /** With files, or an answer of the target. */
+  /** Completes a chunk that has files, or an answer of the target. */
   async function completeWithMore(claimed: ClaimedChunk, result: ChunkResult): Promise<Completed | undefined> {
     const { target: answer, files } = result;
     try {

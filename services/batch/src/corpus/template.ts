@@ -10,7 +10,7 @@ export interface TemplateValue {
   time?: { from: string; to: string };
   uuid?: Record<string, never>;
   choice?: unknown[];
-  /** Beside `choice`: one whole number for each of its values. */
+  /** One whole number for each value of `choice`. */
   weights?: number[];
   text?: { min: number; max: number; words?: string[] };
   reference?: { query: string; schema?: string };
@@ -67,7 +67,7 @@ const valueSchema = Type.Object(
       Type.Array(Type.Integer({ minimum: 1, maximum: 1_000_000 }), {
         minItems: 1,
         maxItems: 10_000,
-        description: 'of the values of choice; default: all the same',
+        description: 'weights of the values of choice; default: all the same',
       }),
     ),
     text: Type.Optional(

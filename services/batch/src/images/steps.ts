@@ -5,7 +5,7 @@ import type { ImageFacts, Output } from './image-facts.ts';
 
 /** There are no visible artefacts, at about a tenth of the size of the pixels. */
 const DEFAULT_QUALITY = 80;
-/** As good to the eye as quality 80 of the other formats. */
+/** It looks as good as quality 80 of the other formats. */
 const DEFAULT_AVIF_QUALITY = 55;
 /** libaom takes 24 s for 9 megapixels with sharp's default of 4, and a fifth of that with 2. */
 const AVIF_EFFORT = 2;

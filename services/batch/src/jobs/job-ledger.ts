@@ -24,7 +24,7 @@ export interface PlannedPage {
   refused: ItemsPage['refused'];
   /** The position that the first page was read at, or after. */
   tidemark: string | null;
-  /** Where this page began and where the next one begins; null: at the beginning, and nowhere. */
+  /** The positions at which this page began (null: at the start) and the next one begins (null: there is none). */
   cursor: string | null;
   nextCursor: string | null;
   /** The `traceparent` of the planning of the first page; undefined: of no other. */

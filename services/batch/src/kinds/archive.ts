@@ -20,7 +20,7 @@ export default defineKind({
         Type.String({
           pattern: '^[^/\\u0000-\\u001f]{1,100}$',
           default: 'archive',
-          description: 'of the file, without its extension',
+          description: 'name of the file, without its extension',
         }),
       ),
     },

@@ -34,7 +34,7 @@ const HttpCallSpec = Type.Object(
       { minItems: 1, maxItems: 10_000, description: 'the variables of each call' },
     ),
     timeoutMs: Type.Optional(
-      Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000, description: 'of one call' }),
+      Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000, description: 'ms for one call' }),
     ),
     perSecond: Type.Optional(
       Type.Number({ minimum: 0.1, maximum: 1_000, default: 50, description: 'calls to the host, of each instance' }),

@@ -22,7 +22,7 @@ const ImageSegmentSpec = Type.Object(
       }),
     ),
     foreground: Type.Optional(
-      Type.Enum(['light', 'dark'], { default: 'light', description: 'which pixels are objects' }),
+      Type.Enum(['light', 'dark'], { default: 'light', description: 'pixels that are objects' }),
     ),
     model: Type.Optional(
       Type.String({
@@ -31,7 +31,12 @@ const ImageSegmentSpec = Type.Object(
       }),
     ),
     minScore: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'of a pixel, where the model has one class' }),
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        default: 0.5,
+        description: 'least value of a pixel, if the model has one class',
+      }),
     ),
     minArea: Type.Optional(
       Type.Integer({

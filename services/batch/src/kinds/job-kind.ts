@@ -20,7 +20,7 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   name: string;
   /** Increase it with each change of `spec`: of two instances, the one with the higher version registers its schema. */
   version: number;
-  /** The oldest version whose jobs this file runs, too; default: only its own. Jobs of another version wait for their own. */
+  /** The oldest version whose jobs this file can run; default: `version`. Jobs of other versions wait for an instance with theirs. */
   oldest?: number;
   /** A TypeBox or plain JSON schema. The gateway checks a spec before the job starts, and the planner checks it again. */
   spec: Spec;

@@ -13,7 +13,7 @@ const OcrSpec = Type.Object({ input: FileInputs, ...OcrOptions.properties }, { a
 type OcrSpec = Static<typeof OcrSpec>;
 
 interface OcrInput extends FileInput {
-  /** From 1; absent: an image, or a document whose pages could not be counted. */
+  /** Number of the page, from 1; absent: an image, or a document whose pages could not be counted. */
   page?: number;
 }
 type Context = ItemContext<OcrSpec>;

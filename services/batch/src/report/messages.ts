@@ -14,7 +14,7 @@ interface Series {
 
 export type ToDrawing =
   | { type: 'text'; heading: string | undefined; text: string }
-  /** With its first rows, which decide the widths of the columns. */
+  /** The beginning of a table: its first rows decide the widths of the columns. */
   | { type: 'table'; heading: string | undefined; columns: readonly TableColumn[]; rows: readonly Cells[] }
   | { type: 'rows'; rows: readonly Cells[] }
   | {

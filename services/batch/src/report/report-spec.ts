@@ -20,7 +20,7 @@ export const reportSpec = Type.Object(
               {
                 ...tableQuery,
                 titles: Type.Optional(
-                  Type.Record(Type.String(), Type.String({ maxLength: 200 }), { description: 'of columns' }),
+                  Type.Record(Type.String(), Type.String({ maxLength: 200 }), { description: 'titles of columns' }),
                 ),
               },
               strict,

@@ -6,7 +6,7 @@ import type { Pool } from '@tidemark/db';
 
 /** A shorter time than the interval of the sweeps: parts that sweep at about the same time share an answer. */
 const FRESH_MS = 900;
-/** Without work for QUIET_AFTER_MS. Inserted jobs are heard of at once in any case. */
+/** Interval of the queries after QUIET_AFTER_MS without work. Inserted jobs are announced, so they start at once all the same. */
 const QUIET_MS = 1_900;
 const QUIET_AFTER_MS = 60_000;
 /** After the last work, housekeeping goes on for this time. */

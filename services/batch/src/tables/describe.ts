@@ -4,7 +4,7 @@ import { asQueryError } from './table-query.ts';
 
 export interface ResultType {
   name: string;
-  /** As in pg_type: `int4`, `numeric`; of a domain, its base type. */
+  /** The name in pg_type, such as `int4`; of a domain, the name of its base type. */
   type: string;
   /** typcategory of pg_type: S text, N numbers, D dates, T intervals, B booleans, A arrays, E enums. */
   category: string;

@@ -70,7 +70,7 @@ t.test('an archive has the files of a prefix that the submitter may see, and a m
   t.match(broken, { state: 'failed', error: { items: [{ code: 'BATCH_INPUT_GONE', message: /gone\/x/ }] } });
 });
 
-t.test('more than 65,535 entries make it a ZIP64', async (t) => {
+t.test('an archive of more than 65,535 entries is a ZIP64', async (t) => {
   async function* entries(): AsyncGenerator<ZipEntry> {
     for (let n = 0; n < 65_600; n += 1) {
       const open = async () => Readable.from([Buffer.from(String(n))]);
@@ -88,7 +88,7 @@ t.test('more than 65,535 entries make it a ZIP64', async (t) => {
   await run('unzip', ['-tqq', local], { maxBuffer: 1e8 });
 });
 
-t.test('entries of more than 4 GB, and those behind them, make it a ZIP64', async (t) => {
+t.test('an archive with more than 4 GB before or in an entry is a ZIP64', async (t) => {
   const size = 4 * 1024 ** 3 + 1;
   const zeros = Buffer.alloc(1024 ** 2);
   function* large() {
@@ -122,7 +122,7 @@ async function writeSparse(source: Readable, file: string, zeros: Buffer): Promi
   await handle.close();
 }
 
-t.test('an entry that fails, fails the archive', async (t) => {
+t.test('one entry that fails makes the archive fail', async (t) => {
   async function* entries(): AsyncGenerator<ZipEntry> {
     const open = async () => {
       throw new Error('its bytes are gone');

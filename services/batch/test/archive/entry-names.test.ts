@@ -29,7 +29,7 @@ t.test('keeps names apart that differ only in case, or in form, or are files and
   t.not(made[9], 'x_', 'nor a file that of a folder');
 });
 
-t.test('whatever the paths: relative, unique ignoring case, without empty parts', (t) => {
+t.test('names of any paths are relative, unique when case is ignored, and without empty parts', (t) => {
   const part = fc.oneof(
     fc.constantFrom('a', 'A', '..', '.', '', 'con', 'a (2)', 'b.', '\\', 'x:y'),
     fc.string({ unit: 'grapheme' }),

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { createMetrics } from '@tidemark/service';
-import { METRICS_ENV, metricsPage } from '@tidemark/testing';
+import { METRICS_ENV, metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { showShares } from '../../src/fairness/shares.ts';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const stack = await openBatchStack(t);
 
@@ -26,10 +26,10 @@ t.test('gauges name the ten largest tenants and targets, and count the others to
     observe: () => undefined,
   });
   t.teardown(() => shares.stop());
-  const page = await until('the figures', 10_000, async () => {
+  const page = await until(async () => {
     const text = await metrics.registry.metrics();
     return text.includes('tidemark_batch_target_blocked_seconds{') && text;
-  });
+  }, 'the figures');
   const values = (name: string) =>
     [...page.matchAll(new RegExp(`^tidemark_batch_${name}\\{(.*?)(?:,service="test")\\} (.*)$`, 'gm'))].map(
       ([, labels, value]) => [labels, Number(value)] as const,

@@ -2,8 +2,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
-import { type BatchStack, openBatchStack, until } from '../batch-stack.ts';
+import { type BatchStack, openBatchStack } from '../batch-stack.ts';
 
 const CALLING = {
   BATCH_KINDS: fileURLToPath(new URL('../calling.js', import.meta.url)),
@@ -75,14 +76,14 @@ t.test(
     });
     await stack.startBatch({ ...CALLING, BATCH_RUNNING_JOBS: '2' });
     const id = await run(stack, target.url, 20);
-    const waits = await until('the job to say what it waits for', 20_000, async () => {
+    const waits = await until(async () => {
       const job = await stack.job(id);
       return job.waits_for && job;
-    });
+    }, 'the job to say what it waits for');
     t.match(waits, { state: 'running', waits_for: /the limit of 127\.0\.0\.1:\d+, until \d{4}-/, done: 0, failed: 0 });
     const others = await Promise.all([1, 2, 3].map(() => stack.insertJob({ items: 3 }, { kind: 'noop', sub: '' })));
     for (const other of others) t.match(await stack.ended(other), { state: 'succeeded' }, 'it holds no place');
-    await until('probes', 30_000, async () => target.requests.length >= 4);
+    await until(async () => target.requests.length >= 4, 'probes');
     const probes = target.requests.slice(-2);
     t.ok(
       probes[1]! - probes[0]! >= 1_900,

@@ -1,7 +1,8 @@
 /** Tenants share the threads and the places: what one of them has queued does not make another one wait. */
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const TROUBLE = { BATCH_KINDS: fileURLToPath(new URL('../trouble.js', import.meta.url)) };
 const as = (sub: string) => ({ kind: 'trouble', role: 'authenticated', sub });
@@ -13,7 +14,7 @@ t.test('ten items of a tenant pass the many jobs of another one', async (t) => {
   const places = async (tenant: string) =>
     (await stack.query(`select id from tidemark.jobs where state in ('planning', 'running') and tenant = $1`, [tenant]))
       .length;
-  await until('the big tenant to run', 20_000, async () => (await places('big')) > 2);
+  await until(async () => (await places('big')) > 2, 'the big tenant to run');
   const small = await stack.insertJob({ items: 10, ms: 20 }, as('small'));
   await stack.ended(small);
   const [during] = await stack.query(
@@ -31,10 +32,10 @@ t.test('long items leave a thread to others', async (t) => {
   const stack = await openBatchStack(t);
   await stack.startBatch({ ...TROUBLE, BATCH_THREADS: '2', BATCH_CHUNK_ITEMS: '1' });
   const long = await stack.insertJob({ items: 20, ms: 4_000 }, as('long'));
-  await until('a long item to end', 20_000, async () => {
+  await until(async () => {
     const [row] = await stack.query('select count(*)::int as n from tidemark.job_items where job_id = $1', [long]);
     return row?.n > 0;
-  });
+  }, 'a long item to end');
   const short = await stack.insertJob({ items: 5, ms: 1 }, as('short'));
   const ended = await stack.ended(short);
   const [during] = await stack.query(

@@ -15,7 +15,7 @@ t.test('used time counts while a chunk runs and after it, and halves every 30 s'
 });
 
 t.test(
-  'a chunk is long by its measured items, or when it runs on; one not measured counts for its tenant',
+  'a chunk is long if its items are, or once it has run for long; unmeasured chunks are counted by tenant',
   async (t) => {
     let now = 0;
     const usage = createThreadUsage(4, () => now);

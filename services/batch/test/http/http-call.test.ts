@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 interface Seen {
@@ -149,7 +150,7 @@ t.test('bytes and time are limited', async (t) => {
 t.test('a call that is repeated after a crash has the same key', async (t) => {
   const id = await stack.insertJob({ request: { url: `${base}/hold` }, items: [{}] }, { kind: 'http.call' });
   const held = () => api.seen.filter(({ url }) => url === '/hold');
-  await until('the call', 10_000, async () => held().length > 0);
+  await until(async () => held().length > 0, 'the call');
   await batch.stop('SIGKILL');
   await stack.startBatch(env);
   t.match(await stack.ended(id), { state: 'succeeded', done: 1 });

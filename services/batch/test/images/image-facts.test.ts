@@ -19,7 +19,7 @@ const facts: ImageFacts = {
   bytes: 0,
 };
 
-t.test('decoded bytes: pixels of input and output', async (t) => {
+t.test('counts the decoded bytes of input and output', async (t) => {
   t.equal(decodedBytes(facts, { greyscale: true }), 2 * 100 * 50 * 3);
   t.equal(decodedBytes({ ...facts, bytes: 7 }, { resize: { width: 10, height: 10 } }), 7 + 100 * 50 * 3 + 10 * 10 * 3);
   t.equal(decodedBytes({ ...facts, type: 'image/png', depth: 2, channels: 4 }, { blur: 1 }), 2 * 100 * 50 * 8);
@@ -34,13 +34,13 @@ t.test('decoded bytes: pixels of input and output', async (t) => {
   );
 });
 
-t.test('the format asked for, else the input’s, else WebP', async (t) => {
+t.test('chooses the requested format, else the input’s, else WebP', async (t) => {
   t.equal(outputFormat(facts, {}), 'jpeg');
   t.equal(outputFormat(facts, { format: 'png' }), 'png');
   t.equal(outputFormat({ ...facts, type: 'image/gif' }, {}), 'webp');
 });
 
-t.test('what sharp makes is never larger than was reckoned with', async (t) => {
+t.test('sharp never makes a larger result than was estimated', async (t) => {
   const edge = fc.integer({ min: 1, max: 40 });
   const side = fc.oneof(edge, fc.integer({ min: 1, max: 300 }));
   const fit = fc.constantFrom('cover', 'contain', 'fill', 'inside', 'outside');

@@ -1,7 +1,8 @@
 /** Rows of tidemark.job_items: results, failures, retries, and what cannot be stored. */
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const stack = await openBatchStack(t);
 const batch = await stack.startBatch({ BATCH_KINDS: fileURLToPath(new URL('../trouble.js', import.meta.url)) });
@@ -45,10 +46,10 @@ t.test('an item whose result cannot be stored fails alone', async (t) => {
 
 t.test('an item whose failure may pass is tried again alone, with its attempts', async (t) => {
   const id = await stack.insertJob({ items: 6, retries: 2 }, { kind: 'trouble' });
-  const waiting = await until('the first failure', 10_000, async () => {
+  const waiting = await until(async () => {
     const rows = await itemsOf(id);
     return rows.find(({ state }) => state === 'waiting');
-  });
+  }, 'the first failure');
   t.match(waiting, { index: 2, code: 'TROUBLE' });
   const [retry] = await stack.query(
     'select items, not_before > clock_timestamp() as later from tidemark.job_chunks where job_id = $1 and not_before is not null',
@@ -68,7 +69,7 @@ t.test('an error that the kind does not foresee leaves its text in the log, not 
   const job = await stack.ended(id);
   t.match(job, { done: 1, failed: 1, error: { items: [{ index: 1, code: 'BATCH_UNEXPECTED' }] } });
   t.notMatch(JSON.stringify([job.error, await itemsOf(id)]), /secret/);
-  t.ok(await until('the reason in the log', 10_000, async () => batch.log().includes('/srv/secret/host-7')));
+  t.ok(await until(async () => batch.log().includes('/srv/secret/host-7'), 'the reason in the log'));
 });
 
 t.test('who sees a job sees its items and failures, and nobody else does', async (t) => {

@@ -23,7 +23,7 @@ t.test('refuses what Postgres cannot store or JSON would change', async (t) => {
   }
 });
 
-t.test('whatever it accepts, Postgres stores', async () => {
+t.test('Postgres stores every value that it accepts', async () => {
   const { query } = await openBatchStack(t);
   await fc.assert(
     fc.asyncProperty(fc.anything({ withNullPrototype: false, maxDepth: 4 }), async (value) => {

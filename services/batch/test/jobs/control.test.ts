@@ -1,8 +1,9 @@
 /** Jobs as SQL controls them: submit, pause, resume, retry, cancel, start times and deadlines. */
 import { fileURLToPath } from 'node:url';
 import type { Row } from '@tidemark/db';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const stack = await openBatchStack(t);
 await stack.startBatch({
@@ -21,10 +22,10 @@ const submit = (spec: unknown, more = '') =>
   ada(`select * from tidemark.submit_job('trouble', $1 ${more})`, JSON.stringify(spec));
 const started = async (spec: unknown) => (await submit(spec))[0]!.id as string;
 const someDone = (id: string) =>
-  until('some items', 10_000, async () => {
+  until(async () => {
     const [row] = await stack.query(`select count(*)::int as n from tidemark.job_items where job_id = $1`, [id]);
     return row?.n > 0;
-  });
+  }, 'some items');
 
 t.test('a spec is moved off the row of the job, and only who sees the job reads it', async (t) => {
   const spec = { items: 1 };
@@ -45,7 +46,7 @@ t.test('a paused job starts nothing more, keeps what is done, and goes on when i
   await someDone(id);
   t.match(await ada('select state from tidemark.pause_job($1)', id), [{ state: 'paused' }]);
   const running = () => stack.query(`select from tidemark.job_chunks where job_id = $1 and state = 'running'`, [id]);
-  await until('what runs to end', 10_000, async () => (await running()).length === 0);
+  await until(async () => (await running()).length === 0, 'what runs to end');
   const { done } = await stack.job(id);
   t.match(await stack.ended(await started({ items: 2 })), { done: 2 }, 'others go on');
   const paused = await stack.job(id);
@@ -146,12 +147,12 @@ t.test('a job past its deadline ends with what it has, and starts nothing', asyn
   const ended = await stack.ended(job?.id);
   t.match(ended, { state: 'partly_failed', error: { code: 'BATCH_DEADLINE' } });
   t.ok(ended.done > 0 && ended.done < 100, `${ended.done} of 100`);
-  const open = await until('its chunks to be cancelled', 10_000, async () => {
+  const open = await until(async () => {
     const rows = await stack.query(
       `select from tidemark.job_chunks where job_id = $1 and state in ('planned', 'queued', 'running')`,
       [job?.id],
     );
     return rows.length === 0;
-  });
+  }, 'its chunks to be cancelled');
   t.ok(open);
 });

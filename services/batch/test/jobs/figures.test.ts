@@ -1,7 +1,8 @@
 /** Figures of a job: its tidemark, its place in the queue, its times, and items that are not done yet. */
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const stack = await openBatchStack(t);
 await stack.startBatch({
@@ -36,7 +37,7 @@ t.test('a job reads at or after the tidemark that it asks for, and records the o
 
 t.test('queue_position counts the jobs that start before, of this tenant and in turns of the others', async (t) => {
   const blocking = await submit('bob', { items: 30, ms: 200 });
-  await until('it to run', 10_000, async () => (await stack.job(blocking)).state === 'running');
+  await until(async () => (await stack.job(blocking)).state === 'running', 'it to run');
   const position = async (sub: string, id: string) =>
     (await as(sub, 'select tidemark.queue_position($1)::int as n', [id]))[0]!.n;
   const bobs = [
@@ -65,10 +66,10 @@ t.test(
   async (t) => {
     const id = await submit('ada', { items: 8, ms: 300 });
     const states = () => as('ada', 'select index, state, input from tidemark.items_of_job($1)', [id]);
-    const rows = await until('some of each', 20_000, async () => {
+    const rows = await until(async () => {
       const found = await states();
       return new Set(found.map(({ state }) => state)).size === 3 && found;
-    });
+    }, 'some of each');
     t.same(
       rows.map(({ index, input }) => [index, input]),
       Array.from({ length: 8 }, (_, n) => [n, n]),
@@ -99,7 +100,7 @@ t.test(
     const timing = async (id: string) =>
       (await as('ada', 'select t.* from tidemark.jobs j, tidemark.job_timing(j) t where id = $1', [id]))[0]!;
     const id = await submit('ada', { items: 12, ms: 150, throws: 11 });
-    await until('some items', 10_000, async () => (await stack.job(id)).done >= 1);
+    await until(async () => (await stack.job(id)).done >= 1, 'some items');
     await as('ada', 'select tidemark.pause_job($1)', [id]);
     // As if it had been paused for an hour.
     await stack.query(

@@ -1,7 +1,8 @@
 /** Sources of many pages: items are planned as they are needed, each once, in bounded rows. */
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const kinds = fileURLToPath(new URL('../*.js', import.meta.url));
 
@@ -12,15 +13,19 @@ t.test('a job of many pages runs every item once, and few chunks are planned ahe
   const id = await stack.insertJob({ items: 2_000 }, { kind: 'noop' });
   let ahead = 0;
   let unknown = 0;
-  const job = await until('the end', 60_000, async () => {
-    const [row] = await stack.query(
-      `select count(*) filter (where state in ('planned', 'queued', 'running'))::int as open from tidemark.job_chunks`,
-    );
-    ahead = Math.max(ahead, row?.open);
-    const now = await stack.job(id);
-    if (!now.planned_all) unknown += 1;
-    return now.finished_at && now;
-  });
+  const job = await until(
+    async () => {
+      const [row] = await stack.query(
+        `select count(*) filter (where state in ('planned', 'queued', 'running'))::int as open from tidemark.job_chunks`,
+      );
+      ahead = Math.max(ahead, row?.open);
+      const now = await stack.job(id);
+      if (!now.planned_all) unknown += 1;
+      return now.finished_at && now;
+    },
+    'the end',
+    60_000,
+  );
   t.match(job, { state: 'succeeded', total: 2_000, done: 2_000, failed: 0, planned_all: true });
   t.ok(unknown > 0, 'the total was not known at first');
   t.ok(ahead <= 12, `at most ${ahead} chunks were open: the window of 3, and a page of 6 behind less than 3`);
@@ -41,7 +46,7 @@ t.test('the first chunks of a job are cut by what items of its kind took here la
   t.ok((await chunks()) > 16, 'they take no time');
 });
 
-t.test('what a kind does at the end of a job happens once, with the counts and the job’s rights', async (t) => {
+t.test('the finish of a kind runs once, with the counts and the rights of the job', async (t) => {
   const stack = await openBatchStack(t);
   await stack.query('create table public.ends (job uuid, done int, failed int, role text, sub text)');
   await stack.query('grant insert on public.ends to authenticated');
@@ -59,7 +64,7 @@ t.test('what a kind does at the end of a job happens once, with the counts and t
   t.match(await stack.ended(broken), { state: 'partly_failed', done: 1, error: { code: 'BATCH_FINISH_FAILED' } });
   t.same(await ends(broken), [], 'what it had written is rolled back');
   const cancelled = await insert({ items: 1, ms: 60_000 });
-  await until('it to run', 10_000, async () => (await stack.job(cancelled)).state === 'running');
+  await until(async () => (await stack.job(cancelled)).state === 'running', 'it to run');
   await stack.query('select tidemark.cancel_job($1)', [cancelled]);
   await stack.ended(await insert({ items: 1 }));
   t.same(await ends(cancelled), [], 'never when the job is cancelled');

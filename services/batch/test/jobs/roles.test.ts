@@ -1,8 +1,9 @@
 /** Rights that change while a job runs: a role that is dropped, a policy that becomes stricter, a token that expires. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const role = `tidemark_test_${randomBytes(6).toString('hex')}`;
 const stack = await openBatchStack(t);
@@ -26,16 +27,16 @@ const insert = async (kind: string, spec: object, runAs: string) =>
     ])
   )[0]!.id as string;
 const someDone = (id: string) =>
-  until('some items', 20_000, async () => {
+  until(async () => {
     const [row] = await stack.query('select count(*)::int as n from tidemark.job_items where job_id = $1', [id]);
     return row?.n >= 3;
-  });
+  }, 'some items');
 
 t.test('when the role is dropped, what is left of the job fails', async (t) => {
   const paged = await insert('trouble', { items: 60, ms: 50 }, role);
   const planned = await insert('trouble', { items: 6, ms: 400 }, role);
   await someDone(paged);
-  await until('the other one to be planned', 20_000, async () => (await stack.job(planned)).planned_all);
+  await until(async () => (await stack.job(planned)).planned_all, 'the other one to be planned');
   await stack.query(`drop owned by ${role}`);
   await stack.query(`drop role ${role}`);
   const ended = await stack.ended(paged);

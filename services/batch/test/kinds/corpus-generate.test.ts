@@ -1,6 +1,7 @@
 import { runScript } from '@tidemark/db';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 import { runAsAda } from './ada.ts';
 
 const stack = await openBatchStack(t);
@@ -121,16 +122,16 @@ const fingerprint = async (table: string) => {
   return row!;
 };
 
-t.test('an instance that is killed leaves each record once, and the same ones as without', async (t) => {
+t.test('after an instance is killed each record exists once, and all are those of an undisturbed run', async (t) => {
   const spec = { table: 'lines', count: 75_000, seed: 5, template: LINES };
   const id = await stack.insertJob(spec, { kind: 'corpus.generate', role: 'authenticated', sub: 'ada' });
-  await until('a written slice', 30_000, async () => {
+  await until(async () => {
     const [row] = await stack.query(
       `select count(*)::int as n from tidemark.job_notes where job_id = $1 and name like 'slice%'`,
       [id],
     );
     return row!.n >= 2;
-  });
+  }, 'a written slice');
   await batch.stop('SIGKILL');
   const before = await stack.job(id);
   t.notOk(before.finished_at, `it was killed at ${before.done} of ${before.total} slices`);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { until } from '@tidemark/testing';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 import { runAsAda, showOwnRows } from './ada.ts';
 
 const stack = await openBatchStack(t);
@@ -57,7 +58,7 @@ t.test('NDJSON and JSON keep every digit', async (t) => {
   t.equal((await exported({ query: 'orders?id=eq.0&select=id' })).text, 'id\n', 'a CSV without rows has its header');
 });
 
-t.test('for spreadsheets only text is guarded, and column names', async (t) => {
+t.test('only text and column names are escaped for spreadsheets', async (t) => {
   const query = 'orders?select=note,small,%22%3Dsum%22:total&order=small.desc&limit=1';
   t.equal((await exported({ query })).text, 'note,small,=sum\n=1+1,-2,-0.50\n');
   t.equal((await exported({ query, spreadsheet: true })).text, "note,small,'=sum\n'=1+1,-2,-0.50\n");
@@ -155,7 +156,7 @@ t.test('a query that is wrong, or not allowed, fails the job with the reason', a
 });
 
 t.test(
-  'the rows are of one moment: another process goes on with its snapshot, and without one it starts over',
+  'the rows come from one snapshot; another process continues with it, and starts over if it is lost',
   async (t) => {
     await stack.query('create table public.slow_base as select n as id from generate_series(1, 3000) n');
     await stack.query('create view public.slow as select id, pg_sleep(0.001)::text as nap from public.slow_base');
@@ -165,7 +166,7 @@ t.test(
     const instances = [await stack.startBatch(env), await stack.startBatch(env)];
     const id = await stack.insertJob({ query: 'slow?select=id,nap' }, { kind: 'export' });
     const holders = () => stack.query('select worker from tidemark.job_snapshots where job_id = $1', [id]);
-    await until('two holders', 10_000, async () => (await holders()).length === 2);
+    await until(async () => (await holders()).length === 2, 'two holders');
     await stack.query('insert into public.slow_base select n from generate_series(3001, 3500) n');
     const runnerIs = async () => {
       const [chunk] = await stack.query(
@@ -180,13 +181,13 @@ t.test(
     const [item] = await stack.query('select value, attempts from tidemark.job_items where job_id = $1', [id]);
     t.match({ ...item!.value }, { rows: 3_000 });
     t.notOk('restarts' in item!.value);
-    await until('the snapshots to be released', 10_000, async () => (await holders()).length === 0);
+    await until(async () => (await holders()).length === 0, 'the snapshots to be released');
 
     const alone = await stack.insertJob({ query: 'slow?select=id,nap' }, { kind: 'export' });
-    await until('its snapshot', 10_000, async () => {
+    await until(async () => {
       const rows = await stack.query('select from tidemark.job_snapshots where job_id = $1', [alone]);
       return rows.length > 0;
-    });
+    }, 'its snapshot');
     await stack.query('insert into public.slow_base values (4000)');
     await instances.find((instance) => instance !== first)!.stop('SIGKILL');
     const next = await stack.startBatch(env);

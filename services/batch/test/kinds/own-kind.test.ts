@@ -1,7 +1,8 @@
 /** Kinds of a team's own (examples/word-count.js, the one of the README), and instances that have different ones. */
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const WORD_COUNT = { BATCH_KINDS: fileURLToPath(new URL('../../examples/word-count.js', import.meta.url)) };
 
@@ -45,24 +46,24 @@ t.test('an instance takes no job and no chunk of a kind that it lacks', async (t
     planned,
     JSON.stringify([{ index: 0, input: { file: files[0], name: 'a.txt' }, attempts: 0 }]),
   ]);
-  await until('its message', 10_000, async () => {
+  await until(async () => {
     const [chunk] = await stack.query('select state from tidemark.job_chunks where job_id = $1', [planned]);
     return chunk?.state === 'queued';
-  });
+  }, 'its message');
   t.match(await stack.ended(await stack.insertJob({ items: 3 }, { kind: 'noop' })), { done: 3 }, 'others go on');
   t.match(await stack.job(waiting), { state: 'queued', waits_for: null });
   await stack.query(
     `update tidemark.job_kind_versions set seen_at = now() - interval '1 min' where name = 'word.count'`,
   );
   for (const id of [waiting, planned]) {
-    const job = await until('what it waits for', 10_000, async () => {
+    const job = await until(async () => {
       const row = await stack.job(id);
       return row.waits_for && row;
-    });
+    }, 'what it waits for');
     t.match(job, { waits_for: 'an instance that runs the kind word.count in version 1', done: 0 });
   }
   // The row is written before the log, which comes through a pipe.
-  await until('the log', 10_000, async () => unable.log().includes('job.waits'));
+  await until(async () => unable.log().includes('job.waits'), 'the log');
 
   await stack.startBatch(WORD_COUNT);
   for (const id of [waiting, planned]) t.match(await stack.ended(id), { state: 'succeeded', done: 1, waits_for: null });

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const KINDS = fileURLToPath(new URL('../on-main.js', import.meta.url));
 
@@ -9,7 +10,7 @@ t.test('a kind that blocks the event loop for three times its lease keeps the le
   const env = { BATCH_KINDS: KINDS, BATCH_LEASE_MS: '1000' };
   await stack.startBatch(env);
   const id = await stack.insertJob({ items: 1, blockMs: 3_500 }, { kind: 'on-main' });
-  await until('it to run', 10_000, async () => (await stack.query(RUNNING)).length > 0);
+  await until(async () => (await stack.query(RUNNING)).length > 0, 'it to run');
   const [before] = await stack.query(RUNNING);
   // Another instance looks for lost chunks meanwhile.
   await stack.startBatch(env);

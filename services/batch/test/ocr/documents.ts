@@ -1,4 +1,4 @@
-/** Images with known text, and how far another text is from it. */
+/** Makes images with known text, and measures how far another text is from it. */
 import { pdfOf } from '@tidemark/testing/media';
 import sharp from 'sharp';
 import { renderPage } from '../../src/ocr/pdf.ts';

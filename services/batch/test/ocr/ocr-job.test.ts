@@ -57,7 +57,7 @@ t.test('at least 98 % of the characters of an image are right, whatever was read
   }[];
   t.match(words[1], { text: 'quick', line: [1, 1, 1] });
   const [left, top, width, height] = words[1]!.box as [number, number, number, number];
-  // It stands 82 points from the left and 62 from the top, at 150 dpi.
+  // Its position is 82 points from the left and 62 from the top, at 150 dpi.
   t.ok(left > 155 && left < 185 && top > 90 && top < 120, `${words[1]!.box}`);
   t.ok(width > 65 && width < 90 && height > 20 && height < 40, `${words[1]!.box}`);
 });

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 t.test('jobs that ended long ago are deleted with their items and outputs, and no others', async (t) => {
   const stack = await openBatchStack(t);
@@ -27,7 +28,7 @@ t.test('jobs that ended long ago are deleted with their items and outputs, and n
      where path like 'out/%'`,
   );
   await stack.startBatch(env);
-  await until('the deletion', 10_000, async () => (await stack.job(old)) === undefined);
+  await until(async () => (await stack.job(old)) === undefined, 'the deletion');
   const left = (table: string) =>
     stack.query(
       `select count(*) filter (where job_id = $1)::int as old, count(*) filter (where job_id = $2)::int as young
@@ -40,7 +41,7 @@ t.test('jobs that ended long ago are deleted with their items and outputs, and n
     t.ok(row?.young > 0, `${table} of the other job`);
   }
   const orphans = () => stack.query(`select path from tidemark.files where path like 'out/%'`);
-  t.match(await until('the orphan', 10_000, async () => (await orphans()).length === 1 && orphans()), [
+  t.match(await until(async () => (await orphans()).length === 1 && orphans(), 'the orphan'), [
     { path: 'out/young-orphan.png' },
   ]);
   t.equal((await stack.query(`select from tidemark.files where path like 'in/%'`)).length, 4, 'inputs stay');
@@ -96,14 +97,13 @@ t.test('a job that is deleted takes its items along, and those that are written 
         .transaction((other) => other.query('delete from tidemark.jobs where id = $1', [id]), { isolation })
         .catch((error: { code: string }) => error.code);
       await until(
-        'the deletion to wait',
-        10_000,
         async () =>
           (
             await stack.query(
               `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from tidemark.jobs%'`,
             )
           ).length > 0,
+        'the deletion to wait',
       );
     });
     const refused = isolation === 'repeatable read' ? '40001' : undefined;

@@ -15,7 +15,7 @@ t.test('a time that is due is not missed', async (t) => {
   }
 });
 
-t.test('missed times are made up for once, all of them, or not', async (t) => {
+t.test('missed times start one job, a job each, or none, as the schedule says', async (t) => {
   const since = '2026-03-07T11:00:00Z';
   t.match(decide('0 11 * * *', 'skip', since), { due: [], lost: '03-10T11:00' });
   t.match(decide('0 11 * * *', 'once', since), { due: ['03-10T11:00'], lost: '03-09T11:00' });
@@ -25,7 +25,7 @@ t.test('missed times are made up for once, all of them, or not', async (t) => {
   t.match(decide('0 11 * * *', 'once', since).next, new Date('2026-03-11T11:00:00Z'));
 });
 
-t.test('after a year without an instance, a pattern for every second is bounded', async (t) => {
+t.test('after a year without an instance, a pattern for every second starts a bounded number of jobs', async (t) => {
   const { due, lost } = decide('* * * * * *', 'all', '2025-03-10T12:00:00Z');
   t.ok(due.length <= 200 && due.length >= 100, `${due.length} jobs`);
   t.ok(lost);

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { Row } from '@tidemark/db';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const stack = await openBatchStack(t);
 const env = { BATCH_KINDS: fileURLToPath(new URL('../trouble.js', import.meta.url)) };
@@ -27,10 +28,10 @@ async function create(spec: object, more: Record<string, string> = {}): Promise<
 const runsOf = (id: string) =>
   ada('select * from tidemark.job_schedule_runs where schedule_id = $1 order by due_at', [id]);
 const runs = (id: string, what: string, enough: (rows: Row[]) => boolean) =>
-  until(what, 20_000, async () => {
+  until(async () => {
     const rows = await runsOf(id);
     return enough(rows) && rows;
-  });
+  }, what);
 const remove = (id: string) => ada('select tidemark.delete_schedule($1)', [id]);
 /** As if the schedule had been due for a while. */
 const dueSince = (id: string, ago: string) =>
@@ -40,7 +41,7 @@ const dueSince = (id: string, ago: string) =>
   );
 const dayly = { pattern: '0 0 1 1 *' };
 
-t.test('each time starts one job, as the owner, on whichever instance', async (t) => {
+t.test('each time starts one job as the owner, on any instance', async (t) => {
   const id = await create({ items: 1 });
   const rows = await runs(id, 'three jobs', (found) => found.filter(({ job_id }) => job_id).length >= 3);
   await remove(id);
@@ -58,12 +59,12 @@ t.test('each time starts one job, as the owner, on whichever instance', async (t
 t.test('a pattern that never fires says so, and a changed one is read again', async (t) => {
   const id = await create({ items: 1 }, { pattern: '0 0 30 2 *' });
   const errorOf = async () => (await ada('select error from tidemark.job_schedules where id = $1', [id]))[0]?.error;
-  t.match(await until('the error', 10_000, errorOf), { code: 'SCHEDULE_INVALID', message: /never fires/ });
+  t.match(await until(errorOf, 'the error'), { code: 'SCHEDULE_INVALID', message: /never fires/ });
   await ada(`update tidemark.job_schedules set pattern = '0 0 1 1 *' where id = $1`, [id]);
-  await until('the next time', 10_000, async () => {
+  await until(async () => {
     const [row] = await ada('select error, next_at from tidemark.job_schedules where id = $1', [id]);
     return row?.next_at && row.error === null;
-  });
+  }, 'the next time');
   await remove(id);
 });
 
@@ -77,10 +78,9 @@ for (const [overlap, states] of OVERLAPS) {
   t.test(`while a job of it runs, a schedule with the overlap ${overlap} has runs ${states.join(', ')}`, async (t) => {
     const id = await create({ items: 1, ms: 60_000 }, { overlap, ...dayly });
     await until(
-      'it to be read',
-      10_000,
       async () =>
         (await ada('select from tidemark.job_schedules where id = $1 and next_at is not null', [id])).length > 0,
+      'it to be read',
     );
     await ada(`update tidemark.job_schedules set pattern = '* * * * * *' where id = $1`, [id]);
     const count = (rows: Row[], state: string) => rows.filter((row) => row.state === state).length;
@@ -107,9 +107,8 @@ t.test('missed times start one job; those of a pause start none', async (t) => {
   const id = await create({ items: 1 }, { pattern: '0 * * * *' });
   const read = () =>
     until(
-      'it to be read',
-      10_000,
       async () => (await ada('select from tidemark.job_schedules where id = $1 and next_at > now()', [id])).length > 0,
+      'it to be read',
     );
   await read();
   await dueSince(id, '5 hours');
@@ -123,7 +122,7 @@ t.test('missed times start one job; those of a pause start none', async (t) => {
   await remove(id);
 });
 
-t.test('the rights of the moment decide: what is not allowed any more is refused, and says why', async (t) => {
+t.test('each start is decided by the rights that the owner has then, and a refusal says why', async (t) => {
   const id = await create({ items: 1 }, dayly);
   await stack.query(
     `create policy stricter on tidemark.jobs as restrictive for insert to public with check (owner <> 'ada')`,
@@ -137,7 +136,7 @@ t.test('the rights of the moment decide: what is not allowed any more is refused
   await remove(id);
 });
 
-t.test('a schedule that Postgres fails to start keeps no others', async (t) => {
+t.test('a schedule that Postgres fails to start does not stop the others', async (t) => {
   await stack.query(`
     create function break_job() returns trigger language plpgsql as $$
     begin raise exception using errcode = 'XX000', message = 'broken'; end $$`);
@@ -148,7 +147,7 @@ t.test('a schedule that Postgres fails to start keeps no others', async (t) => {
   const broken = await create({ items: 1, broken: 'yes' });
   const isDue = async () =>
     (await ada('select from tidemark.job_schedules where id = $1 and next_at < now()', [broken])).length > 0;
-  await until('it to be due', 10_000, isDue);
+  await until(isDue, 'it to be due');
   const other = await create({ items: 1 });
   await runs(other, 'the other one', (found) => found.some(({ job_id }) => job_id));
   t.same(await runsOf(broken), [], 'its time is not decided');

@@ -1,8 +1,9 @@
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 t.test(
-  'sweeps page by key: more jobs than a page say what they wait for, and chunks of more ended jobs are cancelled',
+  'a sweep of more than a page tells all jobs what they wait for, and cancels the chunks of all ended jobs',
   async (t) => {
     const stack = await openBatchStack(t);
     await stack.query(
@@ -16,11 +17,7 @@ t.test(
     await stack.startBatch();
     const count = async (text: string) =>
       Number((await stack.query(`select count(*) from tidemark.${text}`))[0]!.count);
-    await until(
-      'all to wait',
-      10_000,
-      async () => (await count(`jobs where waits_for like '%the kind gone%'`)) === 420,
-    );
-    await until('all chunks', 10_000, async () => (await count(`job_chunks where state = 'cancelled'`)) === 210);
+    await until(async () => (await count(`jobs where waits_for like '%the kind gone%'`)) === 420, 'all to wait');
+    await until(async () => (await count(`job_chunks where state = 'cancelled'`)) === 210, 'all chunks');
   },
 );

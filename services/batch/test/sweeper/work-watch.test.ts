@@ -1,5 +1,5 @@
 import { migrate, openPool, withConnection } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { createWorkWatch, type WorkWatch } from '../../src/sweeper/work-watch.ts';
 
@@ -20,15 +20,10 @@ t.teardown(async () => {
 });
 const run = (sql: string) => withConnection(primaryUrl, 'test', (query) => query(sql));
 
-async function untilWork(work: WorkWatch, wanted: boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while ((await work.hasWork()) !== wanted) {
-    if (Date.now() > deadline) throw new Error(`hasWork() stays ${!wanted}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const untilWork = (work: WorkWatch, wanted: boolean) =>
+  until(async () => (await work.hasWork()) === wanted, `hasWork() is ${wanted}`);
 
-t.test('there is work while a job is unfinished, a schedule is due, or work was announced', async (t) => {
+t.test('hasWork() is true while a job is unfinished, a schedule is due, or work was announced', async (t) => {
   const work = createWorkWatch(pool, 100);
   t.ok(work.isBusy(), 'after the start, everything is looked at');
   await untilWork(work, false);
@@ -56,7 +51,7 @@ t.test('there is work while a job is unfinished, a schedule is due, or work was 
   t.ok(work.isBusy(), 'an announcement counts at once');
 });
 
-t.test('when Postgres does not answer there may be work', async (t) => {
+t.test('hasWork() is true while Postgres does not answer', async (t) => {
   const away = openPool({
     url: primaryUrl.replace(/:\d+\//, ':1/'),
     name: 'away',

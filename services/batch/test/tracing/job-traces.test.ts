@@ -1,8 +1,8 @@
 /** The spans of a job at a collector: submission → plan → chunk → item; retries begin traces of their own, with links. */
 import { fileURLToPath } from 'node:url';
-import { type CollectedSpan, openSpanCollector } from '@tidemark/testing';
+import { type CollectedSpan, openSpanCollector, until } from '@tidemark/testing';
 import t from 'tap';
-import { openBatchStack, until } from '../batch-stack.ts';
+import { openBatchStack } from '../batch-stack.ts';
 
 const collector = await openSpanCollector();
 t.teardown(() => collector.close());
@@ -30,12 +30,12 @@ const attribute = (span: CollectedSpan, key: string) => {
 const spansOf = (job: string, name: string) =>
   collector.spans.filter((span) => span.name === name && attribute(span, 'tidemark.job') === job);
 const chunkOf = (item: CollectedSpan | undefined) =>
-  until('its chunk', 10_000, async () => collector.spans.find(({ spanId }) => spanId === item?.parentSpanId));
+  until(async () => collector.spans.find(({ spanId }) => spanId === item?.parentSpanId), 'its chunk');
 const spans = (job: string, name: string, count: number) =>
-  until(`${count} spans ${name}`, 10_000, async () => {
+  until(async () => {
     const found = spansOf(job, name);
     return found.length >= count && found;
-  });
+  }, `${count} spans ${name}`);
 
 t.test('submission, plan, chunk and item are one trace, which a page of its source continues', async (t) => {
   const traceId = 'abcdef0123456789abcdef0123456789';
@@ -54,7 +54,7 @@ t.test('submission, plan, chunk and item are one trace, which a page of its sour
   );
 });
 
-t.test('a job without a trace begins one; one that is not recorded stays so', async (t) => {
+t.test('a job without a trace begins one; a trace that is not recorded stays unrecorded', async (t) => {
   const root = await submit({ items: 1 }, null);
   const [item] = await spans(root, 'item', 1);
   const [plan] = await spans(root, 'plan', 1);
@@ -71,7 +71,7 @@ t.test('a retry is a root with links to the plan and to the attempt before', asy
   const job = await submit({ items: 3, retries: 1 }, null);
   t.match(await stack.ended(job), { state: 'partly_failed', failed: 1 });
   const attempts = () => spansOf(job, 'item').filter((span) => attribute(span, 'tidemark.item') === 1);
-  await until('both attempts', 10_000, async () => attempts().length === 2);
+  await until(async () => attempts().length === 2, 'both attempts');
   const [plan] = await spans(job, 'plan', 1);
   const [first, second] = attempts();
   t.match(first, { traceId: plan?.traceId, status: { code: 2, message: 'not yet' } });
@@ -82,7 +82,7 @@ t.test('a retry is a root with links to the plan and to the attempt before', asy
   t.same(new Set(chunk?.links?.map(({ spanId }) => spanId)), new Set([plan?.spanId, first?.spanId]));
 
   await stack.query(`select tidemark.retry_job($1)`, [job]);
-  await until('the attempts of the retry', 20_000, async () => attempts().length === 4);
+  await until(async () => attempts().length === 4, 'the attempts of the retry');
   const third = attempts()[2];
   const again = await chunkOf(third);
   t.match(again?.links, [{ spanId: plan?.spanId }], 'a retry by hand, too');

@@ -4,7 +4,7 @@ import { createAdmission } from '../../src/workers/admission.ts';
 
 const never = new AbortController().signal;
 
-t.test('whatever arrives in whatever order, the limit holds and everyone gets in', async () => {
+t.test('for tasks of any size and order, the limit holds and all are admitted', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 60 }), async (sizes) => {
       const admission = createAdmission(100);
@@ -25,7 +25,7 @@ t.test('whatever arrives in whatever order, the limit holds and everyone gets in
   );
 });
 
-t.test('a large one is not overtaken, and one that gives up lets the others in', async (t) => {
+t.test('a large task is not overtaken, and one that gives up lets the others in', async (t) => {
   const admission = createAdmission(100);
   const first = await admission.admit(60, never);
   const impatient = new AbortController();

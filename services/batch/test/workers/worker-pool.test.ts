@@ -3,13 +3,13 @@ import os from 'node:os';
 import path from 'node:path';
 import type { ImageTransform } from '@tidemark/contracts';
 import { createLocalFileStore } from '@tidemark/files';
+import { until } from '@tidemark/testing';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import type { BatchEvent } from '../../src/events.ts';
 import { createAdmission } from '../../src/workers/admission.ts';
 import type { Task } from '../../src/workers/protocol.ts';
 import { createWorkerPool, type WorkerPoolOptions } from '../../src/workers/worker-pool.ts';
-import { until } from '../batch-stack.ts';
 
 const NEVER = new AbortController().signal;
 const KIND = new URL('../../dist/kinds/image-transform.js', import.meta.url).href;
@@ -76,7 +76,7 @@ t.test('a worker that overruns is killed; the others and the next tasks go on', 
   t.match(await run(small), { files: [{ metadata: { width: 10 } }] });
   await slow;
   t.equal(admission.admittedBytes(), 0, 'its memory is free');
-  await until('all to be idle', 20_000, async () => pool.busy() === 0);
+  await until(async () => pool.busy() === 0, 'all to be idle');
   const again = await Promise.all([1, 2, 3].map(() => run(small)));
   t.equal(again.filter((outcome) => 'files' in outcome).length, 3);
   t.match(events, [{ type: 'worker.timeout' }]);
@@ -91,7 +91,7 @@ t.test('workers are replaced after their share of tasks or memory, and no task i
   t.ok(pool.recycledTotal() >= 1, `${pool.recycledTotal()} replaced`);
   const fat = await openPool(t, { recycleBytes: 1 });
   for (let n = 0; n < 3; n += 1) t.match(await fat.run(fat.trouble({})), { value: '0' });
-  await until('each to be replaced', 10_000, async () => fat.pool.recycledTotal() === 3);
+  await until(async () => fat.pool.recycledTotal() === 3, 'each to be replaced');
 });
 
 for (const [what, spec] of [
@@ -103,7 +103,7 @@ for (const [what, spec] of [
     const cancelled = new AbortController();
     const task = trouble(spec, 1_000);
     const running = t.rejects(run(task, 60_000, cancelled.signal), { code: 'BATCH_STOPPING' });
-    await until('it to run', 10_000, async () => admission.admittedBytes() === 1_000);
+    await until(async () => admission.admittedBytes() === 1_000, 'it to run');
     cancelled.abort('cancelled');
     await new Promise((resolve) => setTimeout(resolve, 200));
     t.equal(admission.admittedBytes(), 1_000);
@@ -128,9 +128,9 @@ t.test('workers start while tasks wait, and end when they are idle', async (t) =
   const { pool, run, trouble } = await openPool(t, { threads: 3, idleMs: 300 });
   t.equal(pool.size(), 1);
   const tasks = Promise.all([1, 2, 3, 4].map(() => run(trouble({ ms: 500 }))));
-  await until('all', 10_000, async () => pool.busy() === 3);
+  await until(async () => pool.busy() === 3, 'all');
   await tasks;
-  await until('none', 10_000, async () => pool.size() === 0);
+  await until(async () => pool.size() === 0, 'none');
   t.equal(pool.problem(), undefined);
   t.match(await run(trouble({})), { value: '0' });
 });
@@ -150,7 +150,7 @@ t.test('a task waits for memory outside its deadline, and stops waiting when its
   const patient = run(task, 1_000);
   const cancelled = new AbortController();
   const impatient = run(task, 1_000, cancelled.signal);
-  await until('both to wait', 10_000, async () => admission.waiting() === 2);
+  await until(async () => admission.waiting() === 2, 'both to wait');
   cancelled.abort('cancelled');
   await t.rejects(impatient, { code: 'BATCH_STOPPING' });
   await new Promise((resolve) => setTimeout(resolve, 1_200));
@@ -166,7 +166,7 @@ t.test('a task that needs more memory than there is fails', async (t) => {
   });
 });
 
-t.test('what waits is bounded, and closing refuses it', async (t) => {
+t.test('the number of waiting tasks is bounded, and closing refuses them', async (t) => {
   const { pool, put, run } = await openPool(t, { threads: 1, waitingLimit: 2 });
   const task = await put(await solid(10), greyscale);
   const runs = Array.from({ length: 4 }, () => run(task));

@@ -51,7 +51,7 @@ export interface Cache {
   dropAll(): void;
   /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
-  /** Everything up to here has been heard of; undefined while the cache may not serve. */
+  /** The position up to which all changes were received; undefined while the cache may not serve. */
   position(): Lsn | undefined;
   stats(): CacheCounts;
   ownReads(): { replica: number; primary: number };

@@ -6,7 +6,7 @@ import { postgrest } from '../errors.ts';
 
 export interface StoredReply {
   status: number;
-  /** By lower-case name. The tidemark is not among them: it is known only after COMMIT. */
+  /** Headers by lower-case name. The tidemark is not among them: it is known only after COMMIT. */
   headers: Record<string, string | string[]>;
   body: string;
 }

@@ -29,9 +29,11 @@ export function createAskAtOnce(
 ): AskAtOnce {
   const places = new SharedLimit(limit, SHARE_PERCENT);
   metrics.gauge('tidemark_gateway_at_once', 'Requests that wait for a batch instance', [], (g) => g.set(places.used));
-  const refused = metrics.counter('tidemark_gateway_at_once_refused_total', 'Such requests refused, by the limit', [
-    'limit',
-  ]);
+  const refused = metrics.counter(
+    'tidemark_gateway_at_once_refused_total',
+    'Requests for a batch instance refused, by the limit',
+    ['limit'],
+  );
 
   async function ask(question: AtOnceQuestion): Promise<AtOnceAnswer> {
     const deadline = performance.now() + DEADLINE_MS;

@@ -1,7 +1,7 @@
 import type { Identity } from '@tidemark/db';
 import type { VerifiedToken } from '@tidemark/service';
 
-/** Every statement of a request gets these, whoever sends it. */
+/** Every statement of a request gets these. */
 export interface StatementSettings {
   readonly extraSearchPath: readonly string[];
   readonly appSettings: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import type { Caller } from './caller.ts';
 
 export interface IdentityScope {
   readonly schema: string;
-  /** With it, the settings of the role apply. */
+  /** If present, the settings of the role apply. */
   readonly catalog?: Catalog;
   /** Prefer: timezone. */
   readonly timezone?: string | null;

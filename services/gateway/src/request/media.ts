@@ -1,3 +1,3 @@
 export const ROWS_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
-/** Also those of a single value. */
+/** The media types of a single value are among them. */
 export const VALUE_MEDIA = [...ROWS_MEDIA, 'text', 'octet-stream'] as const;

@@ -12,7 +12,7 @@ export interface ReadRequest {
   readonly preferences: Pick<Preferences, 'count' | 'handling' | 'timezone'>;
   readonly relation: Relation;
   readonly query: Query;
-  /** Not null: its rows are streamed. */
+  /** Null unless the rows are streamed. */
   readonly exported: ExportRequest | null;
   /** Content-Location: the query in one form, its pairs by name. */
   readonly location: string;

@@ -1,5 +1,6 @@
 /** Reads that wait until the cache answers. */
-import { type CachedGateway, until } from './relay.ts';
+import { until } from '@tidemark/testing';
+import type { CachedGateway } from './relay.ts';
 
 type Init = Parameters<CachedGateway['request']>[1];
 
@@ -7,7 +8,7 @@ export const statusOf = (answer: Response) => answer.headers.get('cache-status')
 
 export function cachedReads(gateway: CachedGateway) {
   const read = (path: string, init: Init = {}) => gateway.request(path, init);
-  /** The first answer that the cache had a part in: on a busy machine it hears nothing for a while at times, and then has none. */
+  /** Returns the first answer to which the cache contributed. On a busy machine it misses heartbeats at times, and then serves none. */
   async function judged(path: string, init: Init = {}): Promise<Response> {
     let answer = await read(path, init);
     await until(async () => {

@@ -1,7 +1,8 @@
 /** Tests that answers have the present rights of a role, though Postgres keeps its row-level security in the plans of a session. */
 import { randomUUID } from 'node:crypto';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { until, useCachedGateway } from './relay.ts';
+import { useCachedGateway } from './relay.ts';
 
 const name = randomUUID().slice(0, 8);
 const [role, group] = [`reader_${name}`, `group_${name}`];

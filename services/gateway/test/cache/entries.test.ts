@@ -1,7 +1,7 @@
 /** Answers are kept no longer than CACHE_TTL_MS, and no more of them than CACHE_MAX_ENTRIES, whatever the relay says. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { Entries, type Entry } from '../../src/cache/entries.ts';
-import { until } from './relay.ts';
 
 const entry = (): Entry => ({
   answer: { body: 'rows', source: 'replica' } as unknown as Entry['answer'],

@@ -159,7 +159,7 @@ t.test('no read is older than its tidemark', async (t) => {
   t.comment(`${reads} reads, ${written} writes; ${JSON.stringify(Object.fromEntries(sources))}`);
 });
 
-t.test('write, then read, over two gateways', async (t) => {
+t.test('a read after a write sees it, over two gateways', async (t) => {
   const PAIRS = 800;
   sources.clear();
   const calm = disturb(250, 700);

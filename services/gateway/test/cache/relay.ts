@@ -2,7 +2,7 @@
 
 import { connectBus } from '@tidemark/bus';
 import { deleteStreams } from '@tidemark/bus/client';
-import { metricsPage, useTestStack } from '@tidemark/testing';
+import { metricsPage, until, useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { type GatewayFixture, useGateway } from '../gateway-fixture.ts';
 import { forkRealtime, type RealtimeProcess } from '../realtime-process.ts';
@@ -17,7 +17,7 @@ export interface CachedGateway extends GatewayFixture {
   thawRelay(): void;
   /** Figures of /metrics by name. */
   figures(url?: string): Promise<Record<string, number>>;
-  /** Until the gateway at `url` serves from its cache. */
+  /** Waits until the gateway at `url` serves from its cache. */
   serving(url?: string): Promise<void>;
 }
 
@@ -70,15 +70,7 @@ export async function useCachedGateway(
     thawRelay: () => relay?.child.kill('SIGCONT'),
     figures,
     async serving(url) {
-      await until(async () => (await figures(url)).tidemark_cache_paused === 0, 'the cache serves', 15_000);
+      await until(async () => (await figures(url)).tidemark_cache_paused === 0, 'the cache serves');
     },
   };
-}
-
-export async function until(holds: () => Promise<boolean> | boolean, what: string, timeoutMs = 10_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { until, useCachedGateway } from '../cache/relay.ts';
+import { useCachedGateway } from '../cache/relay.ts';
 
 // Before the first test: tap ends a file that has something to tear down and, at the moment, nothing to test.
 const gateway = await useCachedGateway(t, {
@@ -22,7 +23,7 @@ interface Raw {
   body: Buffer;
 }
 
-/** Without what `fetch` adds and undoes. */
+/** Sends no header of its own and decodes nothing, unlike `fetch`. */
 async function raw(path: string, headers: Record<string, string> = {}, method = 'GET', body?: string): Promise<Raw> {
   const sent = httpRequest(`${gateway.url}${path}`, { method, headers, agent: false });
   sent.end(body);

@@ -51,7 +51,7 @@ t.test('resources', async (t) => {
     t.equal(head.headers.get('content-range'), '0-4/*', 'Range has a meaning for GET alone');
   });
 
-  t.test('paths and methods that do not exist', async (t) => {
+  t.test('refuses paths and methods that do not exist', async (t) => {
     const answer = async (path: string, method = 'GET') => {
       const response = await request(path, { method });
       return [response.status, ((await response.json()) as { code: string }).code];
@@ -98,7 +98,7 @@ t.test('resources', async (t) => {
     t.equal(whole.headers.get('content-length'), String(JSON.stringify([{ id: 1, body: 'note 1' }]).length));
   });
 
-  t.test('addresses above 4 KB are in no header', async (t) => {
+  t.test('addresses above 4 KB are not sent in headers', async (t) => {
     const ids = Array.from({ length: 1_500 }, (_, n) => n).join();
     const long = await request(`/rest/v1/notes?id=in.(${ids})`);
     t.same([long.status, long.headers.get('content-location')], [200, null]);

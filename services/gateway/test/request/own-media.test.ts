@@ -138,7 +138,7 @@ t.test('own media', async (t) => {
     t.same(stored?.shades, [0x010203, 0x0a0b0c]);
   });
 
-  t.test('a key with a representation is compared in it', async (t) => {
+  t.test('a key with a data representation is compared in that representation', async (t) => {
     const put = async (key: string, body: unknown) => {
       const init = { method: 'PUT', body: JSON.stringify(body), headers: { prefer: 'return=representation' } };
       const answer = await gateway.request(`/rest/v1/tubes?shade=eq.${encodeURIComponent(key)}`, init);

@@ -1,4 +1,4 @@
-/** The next request sees nothing that a request leaves in its session, and settings of roles and functions apply. */
+/** Tests that a request leaves nothing in its session for the next one, and that settings of roles and functions apply. */
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 

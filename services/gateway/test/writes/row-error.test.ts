@@ -1,4 +1,4 @@
-/** Connections that die under joined inserts: every request is answered, and what was acknowledged is there, once. */
+/** Tests lost connections under joined inserts: every request is answered, and each acknowledged row exists once. */
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';

@@ -101,7 +101,7 @@ export class AlertBook {
     return isSettled(alert, this.#options.receivers);
   }
 
-  /** Merges the rows of the instance that delivered before: what it has told to whom, and alerts that ended meanwhile. */
+  /** Merges the rows of the instance that delivered before: its notifications, and alerts that ended meanwhile. */
   adopt(rows: readonly AlertState[], now: number): void {
     const adopted = new Set<string>();
     for (const row of rows) {

@@ -29,7 +29,7 @@ export interface AlertState {
   endedAt: number | null;
   /** It ended during a silence, so receivers that do not know of it are not told. */
   muted: boolean;
-  /** Maps the name of each receiver to what it was told last. */
+  /** Maps the name of each receiver to its last notification. */
   sent: Record<string, Told>;
 }
 
@@ -39,7 +39,7 @@ const RANK: Readonly<Record<Severity, number>> = { info: 0, warning: 1, critical
 
 export const isWorse = (severity: Severity, than: Severity): boolean => RANK[severity] > RANK[than];
 
-/** True if a receiver must be told: it does not know the alert, its end or its severity, or heard of it `repeatMs` ago. */
+/** True if a receiver must be notified: it does not know the alert, its end or its severity, or was notified `repeatMs` ago. */
 export function owes(
   alert: AlertState,
   receiver: string,
@@ -48,7 +48,7 @@ export function owes(
   isSilenced: Silenced,
 ): boolean {
   const told = alert.sent[receiver];
-  // A receiver that knows of a problem always hears of its end, else an incident stays open.
+  // A receiver that knows of a problem is always notified of its end, else an incident stays open.
   if (alert.endedAt !== null) return told ? told.state === 'firing' : !alert.muted;
   if (isSilenced(alert)) return false;
   return !told || isWorse(alert.severity, told.severity) || now - told.at >= repeatMs;

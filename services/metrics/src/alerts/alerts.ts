@@ -37,7 +37,7 @@ export interface DeliveryHealth {
   heartbeat: HeartbeatState | null;
 }
 
-/** Deliveries wait this long for the rows, which say what was told before a restart. */
+/** Deliveries wait this long for the rows, which contain the notifications sent before a restart. */
 const MAX_ROWS_WAIT_MS = 15_000;
 const SILENCES_MS = 10_000;
 const PURGE_MS = 3_600_000;

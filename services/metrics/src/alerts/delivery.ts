@@ -75,7 +75,7 @@ export class Delivery {
   async #send(alerts: readonly AlertState[], now: number): Promise<void> {
     const { observe, onTold, publicUrl } = this.#options;
     const { name, host, url, body } = this.receiver;
-    // The states of this moment: what changes during the request is told by the next one.
+    // The present states are sent. A change during the request is sent by the next one.
     const told = alerts.map(
       ({ severity, endedAt }): Told => ({ state: endedAt === null ? 'firing' : 'resolved', severity, at: now }),
     );

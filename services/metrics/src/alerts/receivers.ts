@@ -1,4 +1,4 @@
-/** The receivers of notifications. Their URLs are secrets (whoever knows Slack's may post), so only hosts are shown. */
+/** The receivers of notifications. Their URLs are secrets (anybody who knows Slack's may post), so only hosts are shown. */
 import { commaSeparated } from '@tidemark/service';
 import type { AlertState } from './alert.ts';
 import { alertmanagerBody } from './alertmanager.ts';

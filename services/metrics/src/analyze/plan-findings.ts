@@ -10,7 +10,10 @@ export const PlanFinding = Type.Object({
   cost: Type.Optional(
     Type.Object(
       { before: Type.Number(), after: Type.Union([Type.Number(), Type.Null()]) },
-      { description: 'of the statement, without and with the proposed index; after is null without hypopg: unproved' },
+      {
+        description:
+          'cost of the statement without and with the proposed index; after is null without hypopg: unproved',
+      },
     ),
   ),
 });

@@ -31,7 +31,7 @@ interface Seen extends DroppedIndex {
 
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 3_000;
-/** After an hour the slower statements are the ordinary course. */
+/** An index that was dropped an hour ago no longer explains slow statements. */
 const KEPT_MS = 3_600_000;
 const MAX_DROPPED = 20;
 /** A replica that is slow or away must not delay the others. */
@@ -162,5 +162,5 @@ function knownOf({ indexes, before, names, onReplicas }: KnownInputs): Map<strin
 
 const tableOf = ({ schema, table }: Pick<Known, 'schema' | 'table'>) => nameOf(schema, table);
 const nameOf = (schema: string, name: string) => `${quoted(schema)}.${quoted(name)}`;
-/** As quote_ident does for names that are no keywords. */
+/** Quotes as quote_ident does for names that are no keywords. */
 const quoted = (name: string) => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);

@@ -1,7 +1,7 @@
 /** The waits for locks as trees: each wait hangs below the session, or the prepared transaction, that holds the lock. */
 
 export interface HeldLock {
-  /** As in pg_locks, such as `AccessExclusiveLock`. */
+  /** The mode in pg_locks, such as `AccessExclusiveLock`. */
   mode: string;
   /** Quoted where needed; null for a lock of a transaction or of another object. */
   relation: string | null;
@@ -19,9 +19,9 @@ export interface LockSession {
   /** ms since 1970. */
   transactionSince: number | null;
   stateSince: number | null;
-  /** Without literals. */
+  /** The text without literals. */
   statement: string;
-  /** On the relations that others wait for. */
+  /** The locks on the relations that others wait for. */
   held: HeldLock[];
   wait: (HeldLock & { ms: number | null; pids: number[] }) | null;
 }

@@ -35,7 +35,7 @@ export interface RunningStatement {
   seconds: number;
   /** It waits for a lock: the holder is the culprit. */
   waits: boolean;
-  /** Without literals. */
+  /** The text without literals. */
   statement: string;
 }
 type Totals = { at: number; commits: number; walBytes: number };

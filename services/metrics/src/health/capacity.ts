@@ -3,7 +3,7 @@ import type { Telemetry } from '@tidemark/contracts';
 import type { Collected } from '../collectors/collectors.ts';
 
 export interface Resource {
-  /** Such as `pool write of gateway/gateway-1`. */
+  /** A text such as `pool write of gateway/gateway-1`. */
   name: string;
   used: number;
   limit: number;

@@ -12,7 +12,10 @@ const Remedy = Type.Object({
   }),
 });
 
-const RuledOut = Type.Object({ rule: Type.String(), why: Type.String({ description: 'what was measured' }) });
+const RuledOut = Type.Object({
+  rule: Type.String(),
+  why: Type.String({ description: 'measurement that rules it out' }),
+});
 
 const Event = Type.Object({
   at: Type.Integer({ description: 'ms since 1970' }),
@@ -30,7 +33,7 @@ export const Problem = Type.Object({
   root: Type.Union([Type.String(), Type.Null()], {
     description: 'the key of the problem that explains this one; null if nothing explains it',
   }),
-  subject: Type.String({ description: 'what it is about: an instance, a pool, a session, a replica' }),
+  subject: Type.String({ description: 'the instance, pool, session or replica that it is about' }),
   message: Type.String({ description: 'names the cause' }),
   hint: Type.String({ description: 'what to do about it' }),
   measured: Type.Union([Type.Number(), Type.Null()]),
@@ -38,10 +41,10 @@ export const Problem = Type.Object({
   unit: Type.Union([Type.String(), Type.Null()], { description: 'ms, bytes, ratio, count or per second' }),
   affects: Type.Array(Type.String(), { description: '<service>/<instance>: those that suffer from it' }),
   ruledOut: Type.Array(RuledOut, {
-    description: 'what could have caused it, and did not; empty for a consequence',
+    description: 'possible causes that measurements rule out; empty for a consequence',
   }),
   events: Type.Array(Event, {
-    description: 'what happened in the ten minutes before it, newest first: starts, settings, versions, definitions',
+    description: 'events of the ten minutes before it, newest first: starts, settings, versions, definitions',
   }),
   do: Type.Array(Remedy),
   runbook: Type.String({ description: 'the file in the repository that says what to look at and what to do' }),

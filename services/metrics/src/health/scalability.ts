@@ -30,7 +30,7 @@ export type Fit = { model: Model; why: null } | { model: null; why: string };
 const MIN_LOADS = 30;
 const MIN_COVERED = 0.65;
 const MAX_SPREAD = 0.25;
-/** A peak beyond so many times what was measured is that of rounding errors. */
+/** A peak beyond so many times the largest measured load comes from rounding errors. */
 const FAR = 20;
 const RESAMPLES = 200;
 /** Below it hardly anything runs, so the quotient is noise. */

@@ -26,7 +26,7 @@ export interface SystemState {
   traffic?: readonly RouteTraffic[];
   /** Statements by how often they were slow in the last minute and hour. */
   statements?: readonly SlowStatement[];
-  /** Relays whose confirmed position stands still while the WAL grows: since when, by instance. */
+  /** The time since which a relay has confirmed nothing while the WAL grows, by instance. */
   stalledRelays?: ReadonlyMap<string, number>;
   /** Absent where nobody is notified. */
   deliveries?: DeliveryHealth;

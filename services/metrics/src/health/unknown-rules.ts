@@ -7,7 +7,7 @@ export interface UnknownRule {
   why: string;
 }
 
-/** By the collector whose figures the rules of the parts (the names before the dot) or of these names look at. */
+/** The rules that need the figures of a collector, by its name. A name without a dot stands for all rules that begin with it. */
 const NEEDS: Readonly<Record<string, readonly string[]>> = {
   'postgres activity': ['lock', 'transaction', 'statement.long', 'postgres.connections'],
   'postgres replication': ['replica.lag', 'replica.paused', 'replica.disconnected', 'slot'],

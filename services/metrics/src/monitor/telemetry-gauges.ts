@@ -76,7 +76,7 @@ const PER_SERVICE_POOL: readonly [name: string, help: string, read: (pool: Pool)
   ],
   [
     'tidemark_instance_pool_long_waiting',
-    'Requests of such statements that wait, over all instances of a service',
+    'Requests of statements with a p95 over 250 ms that wait, over all instances of a service',
     (pool) => pool.long?.waiting,
   ],
 ];

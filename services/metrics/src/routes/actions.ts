@@ -7,7 +7,7 @@ import { errors } from '../errors.ts';
 import { ListQuery } from './list-query.ts';
 
 const Body = Type.Object(
-  { token: Type.String({ minLength: 1, maxLength: 64, description: 'of the remedy, in GET findings' }) },
+  { token: Type.String({ minLength: 1, maxLength: 64, description: 'token of the remedy, from GET findings' }) },
   { additionalProperties: false },
 );
 
@@ -17,7 +17,7 @@ export const actionsRoute = fp(
       reply.header('cache-control', 'no-store');
       if (!actions) throw errors.ACTIONS_OFF();
       const verified = request.operator?.verified;
-      // A service_role token is that of a program, which may do all of it in the database by itself.
+      // A program has a service_role token, and may do all of it in the database by itself.
       if (verified?.role !== 'ops') throw errors.ACTION_ROLE({ role: verified?.role ?? 'none' });
       const { sub } = verified.claims;
       const person = { sub: typeof sub === 'string' ? sub : null, role: verified.role, address: request.ip };

@@ -9,7 +9,7 @@ import { errors } from '../errors.ts';
 
 const Dismissal = Type.Object(
   {
-    key: Type.String({ minLength: 1, maxLength: 300, description: 'of the advice' }),
+    key: Type.String({ minLength: 1, maxLength: 300, description: 'key of the advice' }),
     reason: Type.String({ minLength: 1, maxLength: 500 }),
   },
   { additionalProperties: false },

@@ -17,14 +17,14 @@ const ProfileQuery = Type.Object({
   ),
   what: Type.Enum(['cpu', 'heap'], {
     default: 'cpu',
-    description: 'where time goes, or who allocates what stays in use',
+    description: 'functions that take the time, or whose allocations stay in use',
   }),
   seconds: Type.Integer({ default: 10, minimum: 1, maximum: MAX_PROFILE_SECONDS }),
 });
 const SnapshotQuery = Type.Object({ instance: Instance });
 const GcQuery = Type.Object({ instance: Type.Optional(Instance) });
 
-/** Beyond the time of the profile. */
+/** Time for the answer beyond that of the profile. */
 const ANSWER_MS = 5_000;
 /** A heap of 2 GB takes some 20 s. */
 const SNAPSHOT_MS = 60_000;

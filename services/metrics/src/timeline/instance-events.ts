@@ -7,7 +7,7 @@ export interface ServiceState {
   settings?: Readonly<Record<string, string>>;
 }
 
-/** A process that is older than this when it is first heard of has not just started: this service has. */
+/** If the first message of a process is older than this after its start, this service has started, and not the process. */
 const STARTED_MS = 30_000;
 
 /** @param service what the newest process of the service before reported; it is updated */

@@ -11,7 +11,7 @@ interface Standing {
 export class RelayWatch {
   #standing = new Map<string, Standing>();
 
-  /** Returns since when each relay stands still, by instance. Without an answer of Postgres, nobody knows whether the WAL grows. */
+  /** Returns since when each relay has confirmed nothing, by instance. Without an answer of Postgres it is unknown whether the WAL grows. */
   update(live: readonly Instance[], walLsn: string | undefined, now: number): ReadonlyMap<string, number> {
     const stalled = new Map<string, number>();
     const standing = new Map<string, Standing>();

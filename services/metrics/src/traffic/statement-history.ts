@@ -15,7 +15,7 @@ export interface SlowStatement {
 
 interface Statement {
   text: string;
-  /** Runs by minute, in a ring; the minute that a place stands for. */
+  /** Runs by minute, in a ring, and the minute of each place. */
   minutes: Float64Array;
   calls: Float64Array;
   slow: Float64Array;

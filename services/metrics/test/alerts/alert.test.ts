@@ -122,7 +122,7 @@ t.test('an alert that an instance before has told of is not told again after a r
   );
 });
 
-t.test('the instance that has run for longest notifies, and one that hears nobody does', async (t) => {
+t.test('the instance that has run for longest notifies, and so does one that hears no other', async (t) => {
   const metrics = (instance: string, startedAt: number) =>
     ({ telemetry: telemetry({ service: 'metrics', instance, startedAt }) }) as Instance;
   const both = [metrics('b', 10), metrics('a', 20)];

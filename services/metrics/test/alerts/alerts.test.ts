@@ -1,9 +1,9 @@
 /** Alerts from their source to a webhook, over real Postgres, NATS and HTTP. */
 import type { Alert } from '@tidemark/contracts';
 import { migrate, withConnection } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { eventually, useMetrics } from '../metrics-fixture.ts';
+import { useMetrics } from '../metrics-fixture.ts';
 import { useWebhook } from './webhook-server.ts';
 
 const stack = await useTestStack();
@@ -65,7 +65,7 @@ const call = async (method: string, path: string, body?: object) =>
 t.test('delivers the alert of another service, stores it as a row, and tells its end', async (t) => {
   say('relay wal tidemark');
   const key = 'realtime: relay wal tidemark';
-  await eventually(() => hook.states(key).length > 0 || undefined, 'the webhook is told');
+  await until(() => hook.states(key).length > 0, 'the webhook is told');
   t.match(
     hook.received.find(({ alerts }) => alerts),
     {
@@ -76,10 +76,10 @@ t.test('delivers the alert of another service, stores it as a row, and tells its
   );
   const { alerts } = (await (await metrics.get('alerts')).json()) as { alerts: { key: string; silenced: boolean }[] };
   t.match(alerts, [{ key, silenced: false }]);
-  await eventually(async () => (await rows()).find((row) => row.key === key && !row.ended), 'it is a row');
+  await until(async () => (await rows()).find((row) => row.key === key && !row.ended), 'it is a row');
   say('relay wal tidemark', true);
-  await eventually(() => hook.states(key).includes('resolved') || undefined, 'its end is told');
-  await eventually(async () => (await rows()).find((row) => row.key === key && row.settled), 'its row is settled');
+  await until(() => hook.states(key).includes('resolved'), 'its end is told');
+  await until(async () => (await rows()).find((row) => row.key === key && row.settled), 'its row is settled');
   t.same(hook.states(key), ['firing', 'resolved'], 'each once');
 });
 
@@ -87,7 +87,7 @@ t.test('publishes its findings on alerts.<severity>, and requests the heartbeat'
   const lost = metrics.instance('batch', 'batch-1');
   await metrics.until(({ instances }) => instances.some(({ instance }) => instance === 'batch-1'), 'it is seen');
   lost.stop();
-  await eventually(() => hook.states('lost batch/batch-1').length > 0 || undefined, 'the loss is told');
+  await until(() => hook.states('lost batch/batch-1').length > 0, 'the loss is told');
   t.match(
     heard.find(({ key }) => key === 'lost batch/batch-1'),
     { service: 'metrics', instance: 'metrics-t', resolved: false },
@@ -115,7 +115,7 @@ t.test('a receiver that fails is a finding, and gets what it missed', async (t) 
   t.match(finding, { subject: 'webhook-1', message: /HTTP 500.*waits?$/ });
   t.notMatch(JSON.stringify(finding), /\/hook/, 'its URL may be a secret');
   hook.answerWith(200);
-  await eventually(() => hook.states('realtime: missed').length > 0 || undefined, 'it is told later');
+  await until(() => hook.states('realtime: missed').length > 0, 'it is told later');
   say('missed', true);
 });
 
@@ -128,7 +128,7 @@ t.test('a silence by rule keeps the alert from receivers, until it is ended', as
   const silence = (await created.json()) as { id: string; createdBy: string };
   t.equal(silence.createdBy, 'ann');
   say('quiet one');
-  await eventually(async () => (await rows()).find(({ key }) => key === 'realtime: quiet one'), 'it is a row');
+  await until(async () => (await rows()).find(({ key }) => key === 'realtime: quiet one'), 'it is a row');
   const state = (await (await metrics.get('alerts')).json()) as { alerts: { key: string; silenced: boolean }[] };
   t.match(
     state.alerts.find(({ key }) => key === 'realtime: quiet one'),
@@ -136,7 +136,7 @@ t.test('a silence by rule keeps the alert from receivers, until it is ended', as
   );
   t.same(hook.states('realtime: quiet one'), []);
   t.equal((await call('DELETE', `alerts/silences/${silence.id}`)).status, 204);
-  await eventually(() => hook.states('realtime: quiet one').length > 0 || undefined, 'it is told after the silence');
+  await until(() => hook.states('realtime: quiet one').length > 0, 'it is told after the silence');
   t.equal((await call('DELETE', `alerts/silences/${silence.id}`)).status, 404);
 });
 
@@ -150,14 +150,14 @@ t.test('a test reaches each receiver and says what came of it', async (t) => {
 
 t.test('after a restart, what was told is not told again, and what ended meanwhile is told', async (t) => {
   const key = 'realtime: quiet one';
-  await eventually(
+  await until(
     async () => (await rows()).find((row) => row.key === key && row.told === 'firing'),
     'the row says that the webhook was told',
   );
   await metrics.stop();
   hook.received.length = 0;
   const after = await useMetrics(t, servers, env);
-  await eventually(() => hook.states(key).length > 0 || undefined, 'its end is told');
+  await until(() => hook.states(key).length > 0, 'its end is told');
   t.same(hook.states(key), ['resolved']);
   await after.stop();
 });

@@ -1,46 +1,20 @@
-/** queries/analyze on real servers: what it says of plans, and that hostile texts have no effect. */
-
-import { randomBytes } from 'node:crypto';
+/** Tests queries/analyze on real servers: its findings in plans, and that hostile texts have no effect. */
 import { readFile } from 'node:fs/promises';
-import { migrate, openDatabase, runScript } from '@tidemark/db';
+import { openDatabase, runScript } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { answerDatabaseInspections, createTokenVerifier } from '@tidemark/service';
+import { until } from '@tidemark/testing';
 import { useDebianPostgres } from '@tidemark/testing/debian-postgres';
 import t from 'tap';
 import { createAnalyzer } from '../../src/analyze/analyzer.ts';
-import { eventually, SECRET, useMetrics } from '../metrics-fixture.ts';
-
-const ROLES_SQL = new URL('../../../../infra/postgres/roles.sql', import.meta.url);
-const SETUP = `
-create table public.notes (id int primary key, author text, body text);
-insert into public.notes select i, 'author ' || i % 5000, repeat('x', 20) from generate_series(1, 30000) i;
-create table public.secrets (id int primary key, owner text);
-insert into public.secrets select i, 'ann' from generate_series(1, 50) i;
-alter table public.secrets enable row level security;
-create policy mine on public.secrets for select using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
-grant select on public.notes, public.secrets to authenticated;
-grant insert, update, delete on public.notes to authenticated;
-create function public.act() returns int language sql as 'insert into public.notes values (-1) returning 1';
-create function public.endless() returns int immutable language plpgsql as 'begin perform pg_sleep(60); return 1; end';
-create function public.looks_good(text) returns boolean language plpgsql stable as 'begin return length($1) > 3; end';
-analyze public.notes, public.secrets;`;
-
-const password = randomBytes(8).toString('hex');
-async function prepare(url: string): Promise<string> {
-  await runScript(url, await readFile(ROLES_SQL, 'utf8'));
-  await migrate(url);
-  await runScript(url, `${SETUP} alter role tidemark_analyze password '${password}';`);
-  const login = new URL(url);
-  login.username = 'tidemark_analyze';
-  login.password = password;
-  return login.href;
-}
+import { SECRET, useMetrics } from '../metrics-fixture.ts';
+import { prepareAnalysis } from './prepare-analysis.ts';
 
 /** The test changes roles, which belong to the whole server. */
 const stack = await startTemporaryStack({ replica: false });
 t.teardown(() => stack.stop());
 const primaryUrl = stack.primary.url;
-const analyzeUrl = await prepare(primaryUrl);
+const analyzeUrl = await prepareAnalysis(primaryUrl);
 const servers = { primaryUrl, natsUrl: stack.nats.url, natsPrefix: 'analyze' };
 const metrics = await useMetrics(t, servers, { METRICS_EXPECT: 'none', METRICS_ANALYZE_URL: analyzeUrl });
 const db = await openDatabase({ primaryUrl, applicationName: 'tidemark gateway-a' });
@@ -93,18 +67,21 @@ t.test('explains a text with its parameters, and finds the missing index with it
   t.match(slow.findings, [{ kind: 'function per row', message: /calls looks_good for each/ }]);
 });
 
-t.test('shows the shape alone where policies apply to the identity, or the right to read is missing', async (t) => {
-  const shape = await analyze({ query: 'select * from public.secrets', as: user });
-  t.match(shape, { status: 200, withheld: /row-level security applies to public.secrets/, findings: [] });
-  t.match(shape.plan, { node: 'Seq Scan', rows: null, ms: null, cost: null });
-  t.match(await analyze({ query: 'select * from public.secrets' }), {
-    status: 400,
-    code: 'METRICS_ANALYZE_REFUSED',
-    message: /42501/,
-  });
-});
+t.test(
+  'shows only the shape of the plan where policies apply to the identity, or the right to read is missing',
+  async (t) => {
+    const shape = await analyze({ query: 'select * from public.secrets', as: user });
+    t.match(shape, { status: 200, withheld: /row-level security applies to public.secrets/, findings: [] });
+    t.match(shape.plan, { node: 'Seq Scan', rows: null, ms: null, cost: null });
+    t.match(await analyze({ query: 'select * from public.secrets' }), {
+      status: 400,
+      code: 'METRICS_ANALYZE_REFUSED',
+      message: /42501/,
+    });
+  },
+);
 
-t.test('runs a statement of our services, where no policy applies, and times add up', async (t) => {
+t.test('runs a statement of our services where no policy applies, and the times of its nodes add up', async (t) => {
   const identity = { role: 'authenticated', claims: '{"role":"authenticated","sub":"ann"}' };
   const texts = [
     'select author, body from public.notes where id < $1 order by body, author',
@@ -113,7 +90,7 @@ t.test('runs a statement of our services, where no policy applies, and times add
   ];
   for (const text of texts)
     await db.write({ identity, statements: [{ text, params: [text.startsWith('update') ? 'y' : 5] }] });
-  const ids = await eventually(async () => {
+  const ids = await until(async () => {
     const { statements } = (await (await metrics.get('queries/stats?limit=200')).json()) as {
       statements: { id: string; text: string }[];
     };
@@ -206,17 +183,17 @@ t.test('a role that bypasses row-level security is refused, and so is a login wi
 
 /** Planning it takes long: Postgres computes what an immutable function returns for constants. */
 const SLOW = 'select public.endless()';
-/** Whether the statement itself runs, and not what comes before it. */
+/** Waits until the statement itself runs, and not the statements before it. */
 const runs = (application: string) =>
-  eventually(async () => {
+  until(async () => {
     const found = await db.pools.admin.query(
       "select from pg_stat_activity where application_name = $1 and state = 'active' and query like 'explain%'",
       [`${application}/analyze`],
     );
-    return found.length > 0 || undefined;
+    return found.length > 0;
   }, 'it runs');
 
-t.test('one analysis at a time for each person, and three in all', async (t) => {
+t.test('runs one analysis at a time for each person', async (t) => {
   const stop = new AbortController();
   const first = analyze({ query: SLOW, as: user }, 'olga', stop.signal).catch(() => undefined);
   await runs('tidemark/metrics-t');
@@ -224,9 +201,9 @@ t.test('one analysis at a time for each person, and three in all', async (t) => 
   t.equal((await analyze({ query: 'select 1', as: user }, 'otto')).status, 200, 'another person is served');
   stop.abort();
   await first;
-  await eventually(async () => {
+  await until(async () => {
     const { status } = await analyze({ query: 'select 1', as: user }, 'olga');
-    return status === 200 || undefined;
+    return status === 200;
   }, 'the person is served again');
 });
 
@@ -260,14 +237,14 @@ t.test('the statement is cancelled when the caller leaves', async (t) => {
   await t.rejects(analysis, { code: 'DB_CLIENT_GONE', cause: { message: /user request/ } });
 });
 
-t.test('three run at once, each until its time limit, and a fourth is refused', async (t) => {
+t.test('runs three analyses at once, each until its time limit, and refuses a fourth', async (t) => {
   const people = ['a', 'b', 'c', 'd'];
   const all = await Promise.all(people.map((sub) => analyze({ query: SLOW, as: user }, sub)));
   t.equal(all.filter(({ code }) => code === 'METRICS_ANALYZE_BUSY').length, 1);
   t.equal(all.filter(({ message }) => /statement timeout \(57014\)/.test(message ?? '')).length, 3);
 });
 
-t.test('only operators may ask, and without its login it says so', async (t) => {
+t.test('only operators may analyze, and without METRICS_ANALYZE_URL the error says so', async (t) => {
   const url = `${metrics.url}/api/v1/performance/queries/analyze`;
   const post = (headers: Record<string, string>, body = '{"query":"select 1"}') =>
     fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
@@ -279,7 +256,7 @@ t.test('only operators may ask, and without its login it says so', async (t) => 
 
 t.test('works in the same way on Postgres 15', async (t) => {
   const url = await useDebianPostgres(t);
-  const analyzer = createAnalyzer(await prepare(url), 'analyze15');
+  const analyzer = createAnalyzer(await prepareAnalysis(url), 'analyze15');
   t.teardown(() => analyzer.close());
   const client = { isGone: false, onGone: () => () => {} };
   const identity = { role: 'authenticated', claims: '{"sub":"ann"}' };

@@ -63,7 +63,7 @@ t.test('times of nodes are never negative, and add up to the whole', async () =>
   );
 });
 
-t.test('shows the shape alone where figures are withheld', async (t) => {
+t.test('shows only the shape of the plan where figures are withheld', async (t) => {
   const shape = tree(raw('Seq Scan', 10, 1, [], { 'Relation Name': 'Odd name', Schema: 'public' }), false);
   t.match(shape, { relation: 'public."Odd name"', rows: null, cost: null, loops: null, ms: null, selfMs: null });
 });

@@ -1,9 +1,10 @@
 /** Other sessions take every connection and lock the catalogs: this test has a server of its own. */
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack, withClient } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
-import { eventually, useMetrics } from '../metrics-fixture.ts';
+import { useMetrics } from '../metrics-fixture.ts';
 
 const stack = await startTemporaryStack({
   replica: false,
@@ -22,10 +23,7 @@ const collector = async (name: string) =>
   (await metrics.health()).collectors.find((one) => one.name === name) as Collector;
 
 t.test('goes on while other sessions use every connection of the server', async (t) => {
-  await eventually(
-    async () => ((await collector('postgres tables'))?.collectedAt ? true : undefined),
-    'tables are read',
-  );
+  await until(async () => (await collector('postgres tables'))?.collectedAt, 'tables are read');
   const greedy: postgres.Sql[] = [];
   t.teardown(() => Promise.all(greedy.map((sql) => sql.end({ timeout: 1 }))));
   for (;;) {
@@ -42,9 +40,9 @@ t.test('goes on while other sessions use every connection of the server', async 
     { code: '53300' },
   );
   const before = await collector('postgres activity');
-  await eventually(async () => {
+  await until(async () => {
     const { runsTotal } = await collector('postgres activity');
-    return runsTotal > before.runsTotal + 2 ? true : undefined;
+    return runsTotal > before.runsTotal + 2;
   }, 'three more runs');
   t.equal((await collector('postgres activity')).error, null);
   const { postgres: health } = await metrics.health();
@@ -56,19 +54,16 @@ t.test('gives up after 100 ms where a catalog is locked, and the others go on', 
   t.teardown(() => session.end({ timeout: 1 }));
   await session`begin`.simple();
   await session`lock table tidemark.jobs`.simple();
-  const failed = await eventually(async () => {
+  const failed = await until(async () => {
     const one = await collector('jobs');
     return one.error === null ? undefined : one;
   }, 'the collector of jobs gives up');
   t.match(failed.error, /lock timeout/);
   const { error, runsTotal } = await collector('postgres activity');
   t.equal(error, null);
-  await eventually(
-    async () => ((await collector('postgres activity')).runsTotal > runsTotal ? true : undefined),
-    'another run',
-  );
+  await until(async () => (await collector('postgres activity')).runsTotal > runsTotal, 'another run');
   await session`rollback`.simple();
-  await eventually(async () => ((await collector('jobs')).error === null ? true : undefined), 'it recovers');
+  await until(async () => (await collector('jobs')).error === null, 'it recovers');
 });
 
 t.test('answers with tables and indexes', async (t) => {
@@ -78,7 +73,7 @@ t.test('answers with tables and indexes', async (t) => {
   };
   t.match(tables, { tables: [{ schema: 'tidemark', bytes: { total: Number } }], missing: {} });
   t.equal(tables.tables.length, 2);
-  const indexes = await eventually(async () => {
+  const indexes = await until(async () => {
     const response = await metrics.get('database/indexes?limit=1');
     return response.status === 200 ? response.json() : undefined;
   }, 'indexes are read');

@@ -1,10 +1,9 @@
 import { migrate, openDatabase, openPool, type Pool } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { droppedIndexes } from '../../src/collectors/dropped-indexes.ts';
 import type { PostgresConnection } from '../../src/collectors/postgres-connection.ts';
 import { type Indexes, readIndexes } from '../../src/collectors/postgres-indexes.ts';
-import { eventually } from '../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -16,7 +15,7 @@ t.teardown(async () => {
 });
 const { admin } = db.pools;
 
-t.test('an index that was scanned and is gone is told with what its table is read since then', async (t) => {
+t.test('a dropped index that was scanned is listed with the reads of its table since then', async (t) => {
   await admin.query('create table public.items (id int primary key, label text)');
   await admin.query("insert into public.items select n, 'label ' || n from generate_series(1, 20000) n");
   await admin.query('create index items_label on public.items (label)');
@@ -25,9 +24,9 @@ t.test('an index that was scanned and is gone is told with what its table is rea
   const read = () => admin.query("select id from public.items where label = 'label 7'");
   await read();
   let indexes: Indexes | undefined;
-  await eventually(async () => {
+  await until(async () => {
     indexes = await readIndexes(admin, {});
-    return indexes.indexes.some(({ index, scans }) => index === 'items_label' && scans === 1) || undefined;
+    return indexes.indexes.some(({ index, scans }) => index === 'items_label' && scans === 1);
   }, 'the scan is counted');
   const collector = droppedIndexes(
     { admin: () => admin, replicas: [] as readonly Pool[] } as PostgresConnection,
@@ -39,7 +38,7 @@ t.test('an index that was scanned and is gone is told with what its table is rea
     { schema: 'public', table: 'items', index: 'items_label', scans: 1, sequentialScans: 0 },
   ]);
   for (let n = 0; n < 4; n++) await read();
-  const [dropped] = await eventually(async () => {
+  const [dropped] = await until(async () => {
     const found = await collector.collect();
     return found.some(({ sequentialScans }) => sequentialScans >= 4) ? found : undefined;
   }, 'the sequential scans are counted');

@@ -1,10 +1,10 @@
 import { migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { readLocks } from '../../src/collectors/postgres-locks.ts';
 import type { HealthAnswer } from '../../src/health/answer.ts';
-import { eventually, useMetrics } from '../metrics-fixture.ts';
+import { useMetrics } from '../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -41,7 +41,7 @@ function begin(application: string, statement: string, url = primaryUrl) {
 }
 const locks = () => readLocks(admin, {});
 const rootsWhen = (waiters: number) =>
-  eventually(async () => {
+  until(async () => {
     const roots = await locks();
     return roots.some((root) => root.waiters.length === waiters) ? roots : undefined;
   }, `${waiters} sessions wait`);
@@ -81,7 +81,7 @@ async function waitElsewhere(t: Test) {
   await connect('other holder', other.primaryUrl).unsafe('begin; lock table tidemark.jobs').simple();
   begin('other waiter', 'select from tidemark.jobs', other.primaryUrl);
   const waits = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = $1`;
-  await eventually(async () => (await admin.query(waits, [other.name]))[0], 'a session of another database waits');
+  await until(async () => (await admin.query(waits, [other.name]))[0], 'a session of another database waits');
 }
 
 t.test('ignores the waits of other databases of the server', async (t) => {
@@ -89,7 +89,7 @@ t.test('ignores the waits of other databases of the server', async (t) => {
   t.same(await locks(), []);
 });
 
-t.test('the finding names the culprit and its table, and its SQL ends the fault, and nothing else', async (t) => {
+t.test('the finding names the culprit and its table, and its SQL ends only the fault', async (t) => {
   const metrics = await useMetrics(
     t,
     { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() },

@@ -1,5 +1,5 @@
 import { migrate, openDatabase, type Pool } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import { useDebianPostgres } from '@tidemark/testing/debian-postgres';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
@@ -7,7 +7,6 @@ import { INDEX_FIGURES, readIndexes } from '../../src/collectors/postgres-indexe
 import { IO_FIGURES } from '../../src/collectors/postgres-io.ts';
 import { readTables, TABLE_FIGURES, VACUUM_FIGURES } from '../../src/collectors/postgres-tables.ts';
 import type { VersionFigure } from '../../src/collectors/version-figures.ts';
-import { eventually } from '../metrics-fixture.ts';
 
 const VIEWS: Record<string, readonly VersionFigure[]> = {
   pg_stat_all_tables: TABLE_FIGURES,
@@ -35,7 +34,7 @@ async function checkVersion(t: Test, pool: Pool, major: number) {
     [Object.keys(VIEWS).filter((view) => major >= 16 || view !== 'pg_stat_io')],
   );
   // Sessions hand on their figures within a second.
-  const tables = await eventually(async () => {
+  const tables = await until(async () => {
     const all = await readTables(pool, {});
     return all.tables.some(({ table, inserts }) => table === 'Odd name' && inserts === 1_000) ? all : undefined;
   }, 'the inserts are counted');
@@ -66,7 +65,7 @@ async function checkVersion(t: Test, pool: Pool, major: number) {
   t.equal(tables.io === null, major < 16);
 }
 
-t.test('has the figures of Postgres 18, and sizes only where no lock would make them wait', async (t) => {
+t.test('has the figures of Postgres 18, and no sizes of tables that are locked', async (t) => {
   const stack = await useTestStack();
   await stack.template('metrics', async (url) => void (await migrate(url)));
   const { primaryUrl, drop } = await stack.database({ template: 'metrics' });
@@ -97,7 +96,7 @@ t.test('has the figures of Postgres 18, and sizes only where no lock would make 
   await session`rollback`.simple();
 });
 
-t.test('has the figures of Postgres 15, and says from which version the others are', async (t) => {
+t.test('has the figures of Postgres 15, and says which version has the others', async (t) => {
   const primaryUrl = await useDebianPostgres(t);
   await migrate(primaryUrl);
   await checkVersion(t, await open(t, primaryUrl), 15);

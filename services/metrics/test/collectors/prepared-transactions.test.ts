@@ -1,10 +1,10 @@
 /** Prepared transactions are off in a default server, so this test has a server of its own. */
 import { migrate, openDatabase } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
 import { readLocks } from '../../src/collectors/postgres-locks.ts';
-import { eventually } from '../metrics-fixture.ts';
 
 const stack = await startTemporaryStack({
   nats: false,
@@ -35,7 +35,7 @@ t.test('finds a prepared transaction, which has no session, by its name', async 
     writer.unsafe('update held set n = 9 where id = 3').simple(),
   ];
   for (const one of waiting) one.catch(() => {});
-  const [root] = await eventually(async () => {
+  const [root] = await until(async () => {
     const roots = await readLocks(admin, {});
     return roots[0]?.waiters.length === 2 ? roots : undefined;
   }, 'both wait for it');

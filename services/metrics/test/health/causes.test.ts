@@ -108,7 +108,7 @@ t.test('a root is as severe as the worst of its consequences', async (t) => {
   t.match(first, { rule: 'instance.lost', severity: 'down', root: null });
 });
 
-t.test('whatever is found, each finding has a root, and the root of a root is itself', async () => {
+t.test('each finding has a root, and the root of a root is itself', async () => {
   const anyFinding = fc.record({
     rule: fc.constantFrom(...(Object.keys(RULES) as RuleName[])),
     subject: fc.constantFrom('gateway/g1', 'realtime/r1', 'gateway', 'realtime', 'nats'),

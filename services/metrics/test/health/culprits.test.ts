@@ -1,4 +1,4 @@
-/** Rules that name the culprit of what is slow, waits or ends, and what was ruled out. */
+/** Tests rules that name the cause of slow, waiting or ended work, and the causes that were ruled out. */
 import type { Telemetry } from '@tidemark/contracts';
 import t from 'tap';
 import type { JobProblem } from '../../src/collectors/job-problems.ts';
@@ -204,7 +204,7 @@ t.test('a relay stands still only while the WAL grows', async (t) => {
   t.same(at('0/9', '0/9', 62_000), []);
 });
 
-t.test('what could have caused a finding and was measured is ruled out; what nobody sees is not', async (t) => {
+t.test('measured causes of a finding are ruled out; unmeasured ones are not', async (t) => {
   const state = system(
     {
       collected: {

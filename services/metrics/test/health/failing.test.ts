@@ -33,7 +33,7 @@ t.test('finds errors that are too rare for one second, and forgets them 30 s aft
   );
 });
 
-t.test('a burst of errors that an hour of good service outweighs is none', async (t) => {
+t.test('a burst of errors that an hour of good service outweighs is no finding', async (t) => {
   const burst = (second: number) => Number(second >= 3_300 && second % 5 === 0);
   t.same(findingsOf(burst, 3_599), [], '60 of 30,000 in five minutes, and of 360,000 in the hour');
   t.match(

@@ -213,7 +213,7 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     '',
   ],
   [
-    'a slot that nobody reads',
+    'finds a slot that nobody reads',
     { collected: { replication: slot({ active: false }), ...activity({}) } },
     'degraded',
     'nobody reads the replication slot s1 (logical, not in use); it retains 977 KiB of WAL; at the present rate it is full in 1000 s',

@@ -11,7 +11,7 @@ const loads = (most: number, noise = 0, parameters = {}): Load[] =>
     return { concurrency, perSecond: law(concurrency, parameters) * (1 + noise * Math.sin(index * 12.9898)) };
   });
 
-t.test('finds the peak of loads that come near it', async (t) => {
+t.test('finds the peak if the measured loads come near it', async (t) => {
   const { model } = fitScalability(loads(20, 0.02));
   const peak = Math.sqrt((1 - 0.02) / 0.002);
   t.ok(model !== null && Math.abs(model.peakConcurrency - peak) < 0.1 * peak, JSON.stringify(model));
@@ -26,7 +26,7 @@ t.test('says why there is no model', async (t) => {
   t.equal(fitScalability(loads(20, 0.9)).model, null, 'loads that scatter');
 });
 
-t.test('whatever is measured, a model has a peak that the loads cover, within its bounds', async () => {
+t.test('for any measurements, a model has a peak within its bounds that the loads cover', async () => {
   const load = fc.record({
     concurrency: fc.double({ min: 0, max: 100, noNaN: true }),
     perSecond: fc.double({ min: 0, max: 1e5, noNaN: true }),

@@ -17,7 +17,7 @@ t.test(
   },
 );
 
-t.test('whatever the samples, a mean is between least and greatest, and no sample is lost', async () => {
+t.test('for any samples, a mean is between least and greatest, and no sample is lost', async () => {
   const value = fc.option(fc.integer({ min: -1_000, max: 1_000 }));
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 100 }), fc.integer({ min: 1, max: 20 }), (values, step) => {

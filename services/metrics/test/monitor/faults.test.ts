@@ -1,11 +1,12 @@
 /** The health response while a part of the system is down. The test stops servers, so it has its own. */
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import type { HealthAnswer } from '../../src/health/answer.ts';
 import { start } from '../../src/start.ts';
 import { useWebhook } from '../alerts/webhook-server.ts';
-import { eventually, SECRET, useMetrics } from '../metrics-fixture.ts';
+import { SECRET, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await startTemporaryStack();
 t.teardown(() => stack.stop());
@@ -23,7 +24,7 @@ const metrics = await useMetrics(
     METRICS_ALERT_GROUP_MS: '0',
   },
 );
-const isTold = (key: string) => eventually(() => hook.states(key).includes('firing') || undefined, `${key} is told`);
+const isTold = (key: string) => until(() => hook.states(key).includes('firing'), `${key} is told`);
 
 t.test('reports replica lag while replay is paused, and recovers', async (t) => {
   await metrics.until(({ postgres }) => postgres.replication.length === 1, 'the replica is seen');
@@ -74,10 +75,10 @@ t.test('reports Postgres down once, without stale figures, and recovers', async 
   });
   const lateSays = (status: string) => {
     let last: HealthAnswer | undefined;
-    return eventually(
+    return until(
       async () => {
         last = (await (await fetch(`${late.url}/api/v1/performance/health`, { headers })).json()) as HealthAnswer;
-        return last.status === status || undefined;
+        return last.status === status;
       },
       () => `the one that started without Postgres says ${status}; the last answer: ${last?.problems.join('; ')}`,
     );

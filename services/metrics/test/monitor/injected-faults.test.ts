@@ -49,7 +49,7 @@ async function rootFinding(t: Test, rule: string): Promise<Problem> {
 const sqlOf = ({ do: remedies }: Problem) => remedies[0]?.sql ?? 'no remedy';
 const allWell = () => metrics.until(({ status }) => status === 'ok', 'the fault has ended');
 
-t.test('an application with most of the connections', async (t) => {
+t.test('finds an application with most of the connections', async (t) => {
   const all = Array.from({ length: 35 }, () => connect(t, 'reporting-tool'));
   await Promise.all(all.map((sql) => sql`select 1`));
   const finding = await rootFinding(t, 'postgres.connections');
@@ -58,7 +58,7 @@ t.test('an application with most of the connections', async (t) => {
   await allWell();
 });
 
-t.test('a Cartesian query by psql', async (t) => {
+t.test('finds a Cartesian query of psql', async (t) => {
   const sql = connect(t, 'psql');
   const query = sql`select count(*) from generate_series(1, 1000000) a, generate_series(1, 1000000) b`.then(
     () => 'ended',
@@ -74,7 +74,7 @@ t.test('a Cartesian query by psql', async (t) => {
   await allWell();
 });
 
-t.test('a slot that nobody reads', async (t) => {
+t.test('finds a slot that nobody reads', async (t) => {
   await primary.query("select pg_create_logical_replication_slot('forgotten', 'pgoutput')");
   const finding = await rootFinding(t, 'slot.unread');
   t.match(finding.message, /nobody reads the replication slot forgotten .* it retains .* of WAL; /);
@@ -83,7 +83,7 @@ t.test('a slot that nobody reads', async (t) => {
   await allWell();
 });
 
-t.test('a paused replay, with the lag as its consequence', async (t) => {
+t.test('finds paused replay, with the lag as its consequence', async (t) => {
   await replica.pauseReplay();
   await primary.query('create table public.written (i int)');
   const { findings } = await metrics.until(
@@ -100,7 +100,7 @@ t.test('a paused replay, with the lag as its consequence', async (t) => {
   await allWell();
 });
 
-t.test('a replica that has lost the primary', async (t) => {
+t.test('finds a replica that has lost the primary', async (t) => {
   await replica.stop();
   const finding = await rootFinding(t, 'replica.disconnected');
   t.match(finding.message, /the replica of the slot tidemark_replica is disconnected/);

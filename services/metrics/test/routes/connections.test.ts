@@ -2,9 +2,9 @@
 import { HeldAnswer } from '@tidemark/contracts';
 import { migrate, openDatabase } from '@tidemark/db';
 import { answerDatabaseInspections, createTokenVerifier } from '@tidemark/service';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { eventually, SECRET, useMetrics } from '../metrics-fixture.ts';
+import { SECRET, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -59,7 +59,7 @@ t.test('names the route, the statement and the backend of a connection that is n
     },
     { holder: { route: 'GET /rest/v1/:table' } },
   );
-  const leaks = await eventually(async () => {
+  const leaks = await until(async () => {
     const { leaks } = await ask<{ leaks: Held[] }>('database/connection-leaks');
     return leaks.length > 0 ? leaks : undefined;
   }, 'the leak is found');
@@ -95,7 +95,7 @@ t.test('lists the slow and the latest statements, without their values', async (
   const own = await ask<Listed>('queries/recent?limit=200&own=true');
   t.ok(own.statements.some(({ instance }) => instance === 'metrics-t'));
   t.same(recent.silent, []);
-  const stats = await eventually(async () => {
+  const stats = await until(async () => {
     const { statements } = await ask<{ statements: { text: string; slowTotal: number }[] }>('queries/stats');
     return statements.find(({ text }) => /pg_sleep/.test(text));
   }, 'telemetry has the statement');

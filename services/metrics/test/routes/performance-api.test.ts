@@ -1,13 +1,13 @@
 import { PerformanceHealth, TELEMETRY_MAX_BYTES, type Telemetry } from '@tidemark/contracts';
 import { migrate } from '@tidemark/db';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
-import { metricsPage, useTestStack } from '@tidemark/testing';
+import { metricsPage, until, useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
 import { Check } from 'typebox/value';
 import { HealthAnswer } from '../../src/health/answer.ts';
 import { SERIES } from '../../src/history/samples.ts';
-import { enableStatements, eventually, useMetrics } from '../metrics-fixture.ts';
+import { enableStatements, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -108,7 +108,7 @@ t.test('drops telemetry that is invalid or has the name of another instance', as
   const large = { ...real, service: 'batch', instance: 'b-3', problems: ['x'.repeat(TELEMETRY_MAX_BYTES)] };
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-3'), large);
   await metrics.bus.flush();
-  const seen = await eventually(async () => {
+  const seen = await until(async () => {
     const page = await metricsPage(metrics.url);
     const counted = page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];
     return counted === '3' ? counted : undefined;
@@ -129,9 +129,9 @@ t.test('reports the same figures as Postgres', async (t) => {
   t.match(postgres, { version: truth.version, problem: null });
   t.equal(postgres.connections?.max, truth.max);
   // Connections of other tests change the count, so the test waits until both counts agree.
-  await eventually(async () => {
+  await until(async () => {
     const [now] = await sql`select count(*)::int as total from pg_stat_activity where backend_type = 'client backend'`;
-    return (await metrics.health()).postgres.connections?.total === now?.total || undefined;
+    return (await metrics.health()).postgres.connections?.total === now?.total;
   }, 'the connections are those of pg_stat_activity');
   t.ok(Math.abs((postgres.databaseBytes ?? 0) / truth.size - 1) < 0.2);
   const [later] = await sql`select ${postgres.walLsn}::pg_lsn >= ${truth.lsn}::pg_lsn as ok`;
@@ -159,10 +159,10 @@ t.test('counts idle transactions, and jobs with their progress', async (t) => {
 
 t.test('lists statements in the requested order, without literals', async (t) => {
   await enableStatements(database.primaryUrl);
-  await eventually(async () => ((await metrics.get('statements')).status === 200 ? true : undefined), 'they are read');
+  await until(async () => (await metrics.get('statements')).status === 200, 'they are read');
   await sql`create table counted (i int, word text)`;
   for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
-  const found = await eventually(async () => {
+  const found = await until(async () => {
     const answer = await metrics.get('statements?order=calls&limit=50');
     if (answer.status !== 200) return undefined;
     const { statements } = (await answer.json()) as { statements: { text: string; calls: number }[] };

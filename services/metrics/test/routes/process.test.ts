@@ -55,7 +55,7 @@ t.test('garbage is collected on request', async (t) => {
   });
 });
 
-t.test('only operators may ask, also past this service, and one at a time', async (t) => {
+t.test('only operators get a profile, also from the instance itself, and one at a time', async (t) => {
   const subject = metrics.bus.subjects.inspect('process', INSTANCE);
   const ask = (token: string, what: string, seconds: number) =>
     metrics.bus.ask(subject, { token, what, seconds }, { schema: ProcessAnswer, timeoutMs: 5_000 });

@@ -135,7 +135,7 @@ t.test('a spare instance stores nothing', async (t) => {
   t.equal((await run('select from tidemark.timeline_events')).length, 0);
 });
 
-t.test('without Postgres it is said once, and events are stored when it is back', async (t) => {
+t.test('reports a lost Postgres once, and stores the events when it is back', async (t) => {
   let isAway = true;
   const instance = openInstance(lastMinute(), {
     pool: () => {
@@ -152,7 +152,7 @@ t.test('without Postgres it is said once, and events are stored when it is back'
   t.equal((await run('select from tidemark.timeline_events')).length, 1);
 });
 
-t.test('what is old is deleted, and the oldest first when there is too much', async (t) => {
+t.test('deletes old samples, and the oldest first when there are too many', async (t) => {
   await run(`insert into tidemark.metric_samples
     select 60, date_bin('1 min', now(), 'epoch') - n * interval '1 min', 'gateway/g1', '{"http.requests": 1}'
     from generate_series(1, 3000) n`);

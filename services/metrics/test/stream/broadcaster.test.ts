@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import type { MetricsEvent } from '../../src/events.ts';
 import { createBroadcaster } from '../../src/stream/broadcaster.ts';
-import { eventually } from '../metrics-fixture.ts';
 
 /** Exceeds the buffers of the kernel. */
 const LARGE = JSON.stringify('x'.repeat(16 * 1024 ** 2));
@@ -29,7 +29,7 @@ async function useBroadcaster(t: Test, stallMs: number, expires?: number) {
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
     sockets.push(socket);
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    await eventually(() => broadcaster.stats().clients > clients || undefined, 'the client is there');
+    await until(() => broadcaster.stats().clients > clients, 'the client is there');
     return socket;
   };
   return { broadcaster, open, events };
@@ -47,7 +47,7 @@ t.test('a client that does not read skips events, then is dropped; another clien
   t.ok(broadcaster.full());
   for (let second = 0; second < 3; second++) {
     broadcaster.send('health', LARGE, second * 500);
-    await eventually(() => received > LARGE.length * (second + 1) || undefined, 'the quick one has read it');
+    await until(() => received > LARGE.length * (second + 1), 'the quick one has read it');
   }
   t.same(broadcaster.stats(), { clients: 1, skippedTotal: 1, droppedTotal: 1 });
   t.match(events.at(-1), { type: 'metrics.stream_closed', reason: 'slow', clients: 1 });
@@ -62,7 +62,7 @@ t.test('ends the stream when the token expires', async (t) => {
   });
   broadcaster.send('health', '1', 4_999);
   broadcaster.send('health', '2', 5_000);
-  await eventually(() => text.includes('event: expired') || undefined, 'the end is said');
+  await until(() => text.includes('event: expired'), 'the end is said');
   t.ok(text.includes('data: 1'));
   t.notOk(text.includes('data: 2'));
   t.equal(broadcaster.stats().clients, 0);
@@ -71,5 +71,5 @@ t.test('ends the stream when the token expires', async (t) => {
 t.test('removes clients that disconnect', async (t) => {
   const { broadcaster, open } = await useBroadcaster(t, 1_000);
   (await open()).destroy();
-  await eventually(() => broadcaster.stats().clients === 0 || undefined, 'it is forgotten');
+  await until(() => broadcaster.stats().clients === 0, 'it is forgotten');
 });

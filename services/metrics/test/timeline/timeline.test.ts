@@ -8,7 +8,7 @@ import { telemetry } from '../telemetry-example.ts';
 
 const types = (happened: readonly { type: string }[]) => happened.map(({ type }) => type);
 
-t.test('tells a stop from a crash by the last message of the process before', async (t) => {
+t.test('distinguishes a stop and a crash by the last message of the previous process', async (t) => {
   const first = telemetry();
   t.same(types(instanceEvents(undefined, first, {})), ['instance.started']);
   t.same(types(instanceEvents(undefined, telemetry({ at: 99_000 }), {})), [], 'it ran before this service did');

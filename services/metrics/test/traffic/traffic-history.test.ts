@@ -54,7 +54,7 @@ t.test('a route is slow over 250 ms and three times its own last hour', async (t
   t.match(found(slow.history, slow.now + 10_000)[0]?.limit?.toFixed(0), /^1200$/);
 });
 
-t.test('without five minutes to compare with, only 2 s are certainly slow, and few requests say nothing', async (t) => {
+t.test('without five minutes to compare with, only 2 s count as slow, and few requests are no finding', async (t) => {
   const history = new TrafficHistory();
   feed(history, 1_000_000, row({ p99Ms: 1_900 }));
   t.same(found(history, 1_000_000), []);
@@ -79,7 +79,7 @@ t.test('failures, refusals and SQLSTATE classes count over all gateways', async 
   t.same(found(history, 1_026_000), [], 'an old window says nothing about now');
 });
 
-t.test('the delay of live changes is a route, too', async (t) => {
+t.test('the delay of live changes is listed as a route', async (t) => {
   const history = new TrafficHistory();
   const sockets = (deliveredTotal: number, deliveryP99Ms: number) =>
     ({ deliveredTotal, deliveryP99Ms }) as NonNullable<Parameters<TrafficHistory['record']>[1]['sockets']>;

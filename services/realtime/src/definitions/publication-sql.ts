@@ -1,4 +1,4 @@
-/** As the view pg_publication_tables, but locks no table: the view waits for any ALTER TABLE in an open transaction. */
+/** Reads what the view pg_publication_tables shows, but locks no table: the view waits for any ALTER TABLE in an open transaction. */
 
 /** Lowest oid of objects that are not built in; built-in objects are never published. */
 const FIRST_OWN_OID = 16_384;

@@ -12,7 +12,7 @@ export interface RightsLook {
 const TIMEOUT_MS = 5_000;
 const FIRST_OWN_OID = 16_384;
 
-/** A row of a catalog is told by its number and the transaction that wrote it. */
+/** The oid of a catalog row and the transaction that wrote it identify a version of the row. */
 const rowsOf = (catalog: string, where = 'true', row = 'x.oid, x.xmin') => `(
   select pg_catalog.count(*) || ' ' || coalesce(sum(pg_catalog.hashtextextended(row(${row})::text, 0)), 0)
   from pg_catalog.${catalog} x where ${where})`;

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 
 export const CURRENT_ROLE_SQL = 'select r.oid from pg_catalog.pg_roles r where r.rolname = current_user';
 
-/** `roles` is a SELECT of oids. The version is that of these roles and of all whose members they are. */
+/** `roles` is a SELECT of oids. The version covers these roles and all roles of which they are members. */
 export const rolesVersionSql = (roles: string): string => `(
 with recursive role (oid) as (
   ${roles}

@@ -14,7 +14,7 @@ export interface PolicyCatalog {
   functions: readonly number[];
   operators: readonly number[];
   bodies: readonly SqlFunction[];
-  /** A database or a role sets `request.…`, so that what policies read of them is unknown. */
+  /** True if a database or a role sets `request.…`: then it is unknown what a policy reads from these settings. */
   request_settings: boolean;
 }
 

@@ -28,7 +28,7 @@ const MAX_CALLS = 8;
 const MAX_NODES = 20_000;
 
 export interface Scope {
-  /** Number of enclosing queries; Infinity in a function, where no column is that of the table. */
+  /** Number of enclosing queries; Infinity in a function, which has no columns of the table. */
   levels: number;
   calls: number;
   arguments: { nodes: readonly NodeValue[]; scope: Scope } | undefined;
@@ -172,7 +172,7 @@ export class Builder {
   }
 
   #param(node: Node, scope: Scope): Expression {
-    // A subquery's result; the subquery itself is parsed where it stands.
+    // This is the result of a subquery, which is itself parsed at its own node.
     if (node.fields.get('paramkind') === PARAM.sublink) return { kind: 'built', parts: [] };
     const given = scope.arguments;
     if (node.fields.get('paramkind') !== PARAM.argument || !given) return UNKNOWN;

@@ -2,7 +2,7 @@
 import { TYPES } from './expression.ts';
 import { isNode, type NodeValue, number } from './node-text.ts';
 
-/** Nodes that only compute from their parts. Where there are two, the shorter one is that of Postgres 15 and earlier. */
+/** Nodes that only compute from their parts. If there are two forms, Postgres 15 and earlier write the shorter one. */
 export const PLAIN: ReadonlySet<string> = new Set([
   'VAR',
   'OPEXPR',

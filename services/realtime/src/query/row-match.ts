@@ -124,7 +124,7 @@ function keyText(plan: LivePlan, image: RowImage): string | undefined {
   return parts.includes(undefined) ? undefined : parts.join();
 }
 
-/** Returns whether the image has the whole key. A key with NULL is that of another index, as partitions may have. */
+/** Returns whether the image has the whole key. A key with NULL belongs to another index, as partitions may have. */
 function isNamed(plan: LivePlan, image: RowImage): boolean {
   const { key } = plan.facts;
   if (key.length === 0) return plan.select.every(({ column }) => image.column(column) !== undefined);

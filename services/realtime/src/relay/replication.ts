@@ -84,7 +84,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   client.on('error', (cause) => end(errors.REPLICATION_CLOSED({ reason: cause.message }, { cause })));
   client.on('end', () => end(errors.REPLICATION_CLOSED({ reason: 'the server closed it' })));
   const checkSilence = () => {
-    // A paused connection reads nothing, and so hears nothing.
+    // A paused connection reads nothing, so its silence says nothing about the server.
     if (paused || !started) heardAt = Date.now();
     else if (Date.now() - heardAt > SILENCE_MS) end(errors.REPLICATION_SILENT({ seconds: SILENCE_MS / 1_000 }));
   };

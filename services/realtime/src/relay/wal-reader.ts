@@ -42,7 +42,7 @@ export interface WalReaderOptions {
   /** Returns the announced version of a table's definition. */
   versionOf(table: TableName): string | undefined;
   onEnvelope(envelope: EncodedEnvelope): void;
-  /** Called when all envelopes of transactions that end up to here were passed on. */
+  /** Called when all envelopes of the transactions that end at or before `lsn` were passed on. */
   onSettled(lsn: Lsn): void;
   /** Called when a transaction was measured, and the WAL must be read again. */
   onMeasured(): void;

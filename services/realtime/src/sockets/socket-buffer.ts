@@ -48,7 +48,7 @@ export class SocketBuffer {
     return true;
   }
 
-  /** Writes also over the limit. Returns false, and writes nothing, when answers would exceed the limit once more. */
+  /** Writes also over the limit. Returns false, and writes nothing, when answers would exceed twice the limit. */
   tell(frame: Buffer): boolean {
     this.#toldBytes = this.#isFull ? this.#toldBytes + frame.length : 0;
     if (this.#toldBytes > this.#limits.maxBufferedBytes) return false;

@@ -26,7 +26,7 @@ export interface Sink {
   readonly bufferedBytes: number;
   /** Returns false, and writes nothing, where the buffer is over its limit. */
   write(frame: Buffer): boolean;
-  /** Writes also over the buffer's limit; the sink is closed when answers exceed the limit once more. */
+  /** Writes also over the buffer's limit; the sink is closed when answers exceed twice the limit. */
   tell(frame: Buffer): void;
   room(): Promise<void>;
 }

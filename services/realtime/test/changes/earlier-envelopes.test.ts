@@ -1,4 +1,4 @@
-/** Envelopes of earlier versions may still be in the stream after an upgrade; what their values are, nobody knows exactly. */
+/** Envelopes of earlier versions may still be in the stream after an upgrade; their exact values are unknown. */
 import { ENVELOPE_FORM, parseLsn } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import t from 'tap';

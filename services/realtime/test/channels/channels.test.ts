@@ -1,8 +1,9 @@
-/** Channels over two instances: who may, what arrives, who is present, and what is left afterwards. */
+/** Tests channels over two instances: rights, delivery, presence, and cleanup. */
 import { clientOf } from '@tidemark/bus/client';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { MATCHES, startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { MATCHES, startTestRealtime, token } from '../test-realtime.ts';
 
 const ROOMS = `${MATCHES}
 create table public.room_member (room text not null, member text not null);
@@ -61,7 +62,7 @@ t.test('channels', async (t) => {
     t.match(await join(laptop, 'user:ann'), { op: 'joined' });
     phone.send({ op: 'send', channel: 'user:ann', event: 'draft', payload: { text: 'ä' } });
     laptop.send({ op: 'send', channel: 'user:ann', event: 'seen' });
-    await waitFor(() => messages(laptop).length === 1 && messages(phone).length === 1, 'both messages');
+    await until(() => messages(laptop).length === 1 && messages(phone).length === 1, 'both messages');
     t.match(messages(laptop), [{ channel: 'user:ann', event: 'draft', payload: { text: 'ä' }, from: /./ }]);
     t.match(messages(phone), [{ event: 'seen', payload: null }], 'not what it sent itself');
     const bob = await open(t, 'bob');
@@ -116,7 +117,7 @@ t.test('channels', async (t) => {
     await join(bob, 'public:room', { cursor: 2 });
     const both = ['null{"cursor":1}', 'null{"cursor":2}'];
     const shows = (client: LiveClient, expected: string[]) =>
-      waitFor(
+      until(
         () => JSON.stringify(present(client, 'public:room')) === JSON.stringify(expected),
         () => `${expected}; there are ${present(client, 'public:room')}`,
       );
@@ -144,15 +145,15 @@ t.test('channels', async (t) => {
     const hidden = await open(t, 'bob');
     await join(ann, 'lobby:1', { name: 'A' });
     await join(bob, 'lobby:1');
-    await waitFor(() => present(bob, 'lobby:1').join() === 'ann{"name":"A"}', 'ann, by name');
+    await until(() => present(bob, 'lobby:1').join() === 'ann{"name":"A"}', 'ann, by name');
     await join(hidden, 'public:lobby', { name: 'B' });
     const anybody = await open(t);
     await join(anybody, 'public:lobby');
-    await waitFor(() => present(anybody, 'public:lobby').length === 1, 'a member');
+    await until(() => present(anybody, 'public:lobby').length === 1, 'a member');
     t.same(present(anybody, 'public:lobby'), ['null{"name":"B"}']);
     t.notMatch(JSON.stringify(anybody.frames), /bob/);
     await service.sql(`create policy lobby_open on tidemark.channels for select to anon using (kind = 'lobby')`);
-    await waitFor(
+    await until(
       () => present(bob, 'lobby:1').join() === 'null{"name":"A"}',
       () => `the name to go once anybody may join; there are ${present(bob, 'lobby:1')}`,
     );
@@ -184,10 +185,10 @@ t.test('channels', async (t) => {
     const third = await service.another();
     const ann = await open(t, 'ann', third.url);
     await join(ann, 'public:dying', {});
-    await waitFor(() => present(watcher, 'public:dying').length === 1, 'ann');
+    await until(() => present(watcher, 'public:dying').length === 1, 'ann');
     // It says nothing more to the others, and does not say that it goes.
     await clientOf(third.realtime.bus).nc.close();
-    await waitFor(() => present(watcher, 'public:dying').length === 0, 'ann to be forgotten', 5_000);
+    await until(() => present(watcher, 'public:dying').length === 0, 'ann to be forgotten');
     await ann.close();
     // Its NATS connection is closed already.
     await third.stop().catch(() => {});
@@ -230,7 +231,7 @@ t.test('channels', async (t) => {
 
   t.test('removes channels without sockets', async (t) => {
     const counts = () => service.realtime.channels.counts();
-    await waitFor(
+    await until(
       () => counts().members === 0 && counts().channels === 0,
       () => JSON.stringify(counts()),
     );

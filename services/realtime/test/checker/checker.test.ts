@@ -4,6 +4,7 @@
  * with 200 clients is `live-checker` in the fault lab (packages/bench).
  */
 
+import { until } from '@tidemark/testing';
 import {
   as,
   changeThings,
@@ -19,7 +20,7 @@ import {
 } from '@tidemark/testing/live-checker';
 import pg from 'pg';
 import t from 'tap';
-import { startTestRealtime, type TestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, type TestRealtime, token } from '../test-realtime.ts';
 
 const RUN_MS = 4_000;
 const WRITERS = 4;
@@ -83,9 +84,9 @@ for (const identity of ['full', 'default'] as const) {
     });
     const total = (count: (client: ModelClient) => number) => clients.reduce((sum, one) => sum + count(one), 0);
     const begun = () => total(({ resumes, snapshots }) => resumes + snapshots);
-    const until = Date.now() + RUN_MS;
+    const end = Date.now() + RUN_MS;
     // However slow the machine, enough has happened.
-    const isOver = () => Date.now() > until && begun() > 20;
+    const isOver = () => Date.now() > end && begun() > 20;
     for (const client of clients) client.start();
     const writers = Array.from({ length: WRITERS }, (_, n) => write(service, random(seed + n + 1), isOver, tables));
     const dropping = (async () => {
@@ -103,7 +104,7 @@ for (const identity of ['full', 'default'] as const) {
     for (const [n, client] of clients.entries()) {
       const guise = guises[n] as Guise;
       const wanted = await stored(service, guise);
-      await waitFor(
+      await until(
         () => client.text() === wanted,
         () => `client ${guise.name}: has ${client.text()}, wanted ${wanted}`,
       ).catch((error) => t.fail(error.message));

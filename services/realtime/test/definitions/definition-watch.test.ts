@@ -1,12 +1,11 @@
-/** When the watch lets a transaction's envelopes leave. */
+/** Tests when the watch releases the envelopes of a transaction. */
 import { migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { type DefinitionStats, DefinitionWatch } from '../../src/definitions/definition-watch.ts';
 import { type Definition, knownDefinition, writeDefinitions } from '../../src/definitions/known-definitions.ts';
 import type { RealtimeEvent } from '../../src/events.ts';
-import { waitFor } from '../test-realtime.ts';
 
 t.test('a watch over definitions', async (t) => {
   const stack = await useTestStack();
@@ -54,7 +53,7 @@ t.test('a watch over definitions', async (t) => {
     });
     t.ok(waiting);
     const looks = stats.looksTotal;
-    await waitFor(() => stats.looksTotal > looks, 'a look that does not see it');
+    await until(() => stats.looksTotal > looks, 'a look that does not see it');
     await client.query('select pg_sleep(0.05)');
     t.notOk(isLet);
     await client.query('commit');
@@ -84,7 +83,7 @@ t.test('a watch over definitions', async (t) => {
     await client.query(`begin; lock table pg_policy in access exclusive mode`);
     const xid = await xidOf();
     const waiting = watch.before(xid);
-    await waitFor(async () => {
+    await until(async () => {
       await client.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'watch%' and wait_event_type = 'Lock'`,
       );
@@ -101,7 +100,7 @@ t.test('a watch over definitions', async (t) => {
   await t.test('ignores late writes of an older relay, and replaces a position of another server', async (t) => {
     const { admin } = database.pools;
     const find = async () => (await knownDefinition(admin, 'public', 'item')).table;
-    await waitFor(async () => (await find())?.version === tables().at(-1)?.version, 'the last version to be written');
+    await until(async () => (await find())?.version === tables().at(-1)?.version, 'the last version to be written');
     const known = (await find()) as Definition;
     await writeDefinitions(admin, [{ ...known, version: 'old', since: known.since - 1n }]);
     await writeDefinitions(admin, [{ ...known, version: null, since: known.since - 1n }]);
@@ -110,7 +109,7 @@ t.test('a watch over definitions', async (t) => {
     t.equal((await find())?.since, 1n << 60n);
     const watch = open();
     await watch.start();
-    await waitFor(async () => ((await find())?.since ?? 0n) < 1n << 60n, 'a position of another server to be replaced');
+    await until(async () => ((await find())?.since ?? 0n) < 1n << 60n, 'a position of another server to be replaced');
     watch.stop();
   });
 

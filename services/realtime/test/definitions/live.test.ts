@@ -1,12 +1,13 @@
 /**
- * A subscriber ends equal to SELECT, or is told to begin again, when rows change without changes of rows: by looks alone, and with the
- * event trigger alone.
+ * When a definition changes the result of a query without a change of a row, a subscriber ends equal to SELECT or is resynced: with
+ * periodic checks alone, and with the event trigger alone.
  */
 import { readFile } from 'node:fs/promises';
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { type HeldQuery, holdQuery } from '../held-query.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, type TestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, type TestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 create function public.fresh(name text, columns text, more text default '') returns void language plpgsql as $$ begin
@@ -122,7 +123,7 @@ const PARTIAL: Case = {
   change: `begin; alter publication tidemark set (publish = 'insert, update'); delete from thing where id = 1;
     alter publication tidemark set (publish = 'insert, update, delete, truncate'); commit`,
 };
-/** From Postgres 17 on. */
+/** Postgres can change the expression from version 17 on. */
 const EXPRESSION: Case = {
   what: 'another expression of a generated column',
   before: `select fresh('thing', 'id int primary key, n int, twice int generated always as (n * 2) stored'); insert into thing values (1, 1)`,
@@ -152,7 +153,7 @@ async function endEqual(t: Test, service: TestRealtime, cases: readonly Case[]):
     await t.test(what, async (t) => {
       const query = held[n] as HeldQuery;
       const expected = await selected(service, `thing${n}`);
-      await waitFor(
+      await until(
         () => query.position !== undefined && rowsOf(query) === expected,
         () => `${expected} in thing${n}; there is ${rowsOf(query)} after ${JSON.stringify(client.frames.slice(-5))}`,
       );

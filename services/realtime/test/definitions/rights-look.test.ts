@@ -1,4 +1,4 @@
-/** A look at rights tells something new after each change that may change what a role may follow, and nothing new without one. */
+/** Tests that a check of rights reports each change that may affect what a role may follow, and nothing else. */
 import { openDatabase } from '@tidemark/db';
 import t from 'tap';
 import { AnnouncedDefinitions } from '../../src/definitions/announced-definitions.ts';

@@ -1,4 +1,4 @@
-/** An instance that stops: who is told what, who is closed when, and that it ends in time. */
+/** Tests which clients a stopping instance informs and closes, when, and that it ends in time. */
 import t from 'tap';
 import { DRAIN_EXTRA_MS, type DrainingClient, drainClients } from '../../src/draining/drain-clients.ts';
 

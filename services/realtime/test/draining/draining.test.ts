@@ -1,11 +1,11 @@
-/** An instance that stops lets its clients go over time: they are told when and where, and served until then. */
+/** Tests that a stopping instance tells its clients when to leave and where to go, and serves them until then. */
 
 import type { LiveChange } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { type Event, openStream } from '../open-stream.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const CLIENTS = 50;
 const OVER_MS = 1_000;
@@ -17,7 +17,7 @@ t.test('draining', async (t) => {
   const drainable = (env: NodeJS.ProcessEnv = {}) =>
     service.another({ DRAIN_MS: String(OVER_MS), LIVE_URL: '', ...env });
   const hasHeard = ({ url }: { url: string }) =>
-    waitFor(async () => {
+    until(async () => {
       const metrics = await metricsPage(url);
       return /tidemark_live_peers\{[^}]*\} 1\n/.test(metrics);
     }, 'it to hear of the first');
@@ -46,7 +46,7 @@ t.test('draining', async (t) => {
     const stopping = other.stop();
     const told = await Promise.all(clients.map(({ client }) => client.frame((frame) => frame.op === 'draining')));
     const late = new LiveClient(other.url);
-    await waitFor(() => late.closed !== undefined, 'the refusal');
+    await until(() => late.closed !== undefined, 'the refusal');
     t.match(late.closed, { code: 1001, reason: /stopping/ });
     const ends = await Promise.all(clients.map(({ closedAt }) => closedAt));
     await stopping;
@@ -99,14 +99,14 @@ t.test('draining', async (t) => {
     const url = (n: number) => `${http}/live?query=commentary%3Fmatch_id%3Deq.${n}&snapshot=false`;
     await hasHeard(other);
     const streams = await Promise.all(Array.from({ length: 5 }, (_, n) => openStream(url(n))));
-    await waitFor(() => streams.every(({ events }) => events.length > 0), 'all to follow');
+    await until(() => streams.every(({ events }) => events.length > 0), 'all to follow');
     const stopping = other.stop();
-    await waitFor(() => streams.every(({ events }) => events.at(-1)?.event === 'draining'), 'all to be told');
+    await until(() => streams.every(({ events }) => events.at(-1)?.event === 'draining'), 'all to be told');
     const late = await openStream(url(9), { 'last-event-id': 'kept-by-the-client' });
-    await waitFor(() => late.isOver, 'its end');
+    await until(() => late.isOver, 'its end');
     t.equal(late.response.status, 200, 'any other, and an EventSource gives up');
     t.match(late.events, [{ event: 'draining', id: undefined, retry: /^\d+$/, data: { reconnectInMs: 1_000 } }]);
-    await waitFor(() => streams.every(({ isOver }) => isOver), 'all to end');
+    await until(() => streams.every(({ isOver }) => isOver), 'all to end');
     await stopping;
     const told = streams.map(({ events }) => events.at(-1) as Event);
     t.same(

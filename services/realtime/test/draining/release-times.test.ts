@@ -1,4 +1,4 @@
-/** When clients are let go. */
+/** Tests the times at which clients are released. */
 import fc from 'fast-check';
 import t from 'tap';
 import { releaseTimes } from '../../src/draining/release-times.ts';

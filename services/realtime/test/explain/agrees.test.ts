@@ -1,10 +1,11 @@
 /** Compares explanations with deliveries, over random rows, filters and identities, while subscriptions begin. */
 import { LIVE_WHY_LIMIT, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
 import { Semaphore } from '@tidemark/service';
+import { until } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.things (id int primary key, grp int not null, n int, word text, owner text not null);
@@ -133,7 +134,7 @@ t.test('explains for each change what the delivery did with it', { timeout: 180_
   /** Returns the explained changes of a key, once all of them are decided. */
   const explainedAtLast = async (follower: Follower, key: number) => {
     let changes: LiveWhy['changes'] = [];
-    await waitFor(async () => {
+    await until(async () => {
       changes = await explained(follower, key);
       return changes.every(({ outcome }) => outcome !== 'not yet');
     }, `every change of ${key} to be decided`);
@@ -144,7 +145,7 @@ t.test('explains for each change what the delivery did with it', { timeout: 180_
   async function check(follower: Follower, marker: number, firstKey: number): Promise<void> {
     const { client, mode } = follower;
     // The marker is the last change: once it is decided, so is everything before it.
-    await waitFor(async () => {
+    await until(async () => {
       const changes = await explained(follower, marker);
       return changes.length === 1 && changes[0]?.outcome !== 'not yet';
     }, 'the last change to be decided');

@@ -1,8 +1,9 @@
 /** A realtime instance with tables of every kind, and an operator's questions to it. */
 import { LiveList, type LiveListRequest, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.notes (id int primary key, team text not null, minute int, body text, shown boolean not null default true);
@@ -49,10 +50,10 @@ export async function startInspected(t: Test) {
     opened += 1;
     return { client, socket: `${INSTANCE}/${opened}` };
   };
-  /** Once its newest change has been decided. */
+  /** Returns the answer once the newest change of the row has been decided. */
   const decided = async (sub: string, key: string | number, more: Partial<LiveWhyRequest> = {}) => {
     let answer: LiveWhy | undefined;
-    await waitFor(async () => {
+    await until(async () => {
       answer = await why(sub, key, more).catch((error: { code?: string }) => {
         if (error.code === 'RT_KEY_NOT_CHANGED') return undefined;
         throw error;

@@ -1,7 +1,8 @@
 /** Tests the operators' lists of subscriptions, and the refusals of their questions. */
 import type { LiveList, LiveListRequest } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { token, waitFor } from '../test-realtime.ts';
+import { token } from '../test-realtime.ts';
 import { INSTANCE, startInspected } from './inspected-realtime.ts';
 
 t.test('answers the questions of operators', async (t) => {
@@ -50,7 +51,7 @@ t.test('answers the questions of operators', async (t) => {
   });
 
   t.test('lists subscriptions in pages, without tokens and claims', async (t) => {
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     const red = await connect('red');
     const anonymous = await connect();
     const abort = new AbortController();
@@ -84,10 +85,10 @@ t.test('answers the questions of operators', async (t) => {
     t.same(await subs({ role: 'anon', table: 'pairs' }), [`${anonymous.socket}/one`, `${INSTANCE}/e1/events`]);
     t.same(await subs({ user: 'red', schema: 'public' }), [`${red.socket}/one`, `${red.socket}/two`]);
     // The event stream begins with the rows: what is written before it has read them is not sent.
-    await waitFor(async () => (await list()).page.every(({ state }) => state === 'live'), 'all to be live');
+    await until(async () => (await list()).page.every(({ state }) => state === 'live'), 'all to be live');
     await service.sql(`insert into pairs values (5, 'c', 5)`);
     const counted = async () => (await list({ table: 'pairs' })).page.map(({ changes }) => changes);
-    await waitFor(async () => (await counted()).join() === '1,1,1', 'the changes to be counted');
+    await until(async () => (await counted()).join() === '1,1,1', 'the changes to be counted');
     t.equal((await why(`${INSTANCE}/e1/events`, '5,c', { table: 'pairs' })).changes[0]?.outcome, 'sent as insert');
     abort.abort();
     // The stream may have ended already.

@@ -1,6 +1,7 @@
 /** Tests the explanations of changes that operators ask for. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { token, waitFor } from '../test-realtime.ts';
+import { token } from '../test-realtime.ts';
 import { startInspected } from './inspected-realtime.ts';
 
 t.test('explains to operators why an instance has sent or withheld a change', async (t) => {
@@ -13,13 +14,13 @@ t.test('explains to operators why an instance has sent or withheld a change', as
     await service.sql(`insert into notes values (1, 'red', 95, 'b')`);
     t.match((await decided(sub, 1)).changes, [{ type: 'insert', outcome: 'sent as insert', because: null }]);
     await service.sql(`update notes set minute = 80, team = 'blue', body = 'c' where id = 1`);
-    await waitFor(async () => (await decided(sub, 1)).changes.length === 2, 'the second change');
+    await until(async () => (await decided(sub, 1)).changes.length === 2, 'the second change');
     const answer = await why(sub, 1);
     t.match(answer, { sub, schema: 'public', mode: 'every', role: 'authenticated', user: 'red', rowSecurity: true });
     t.equal(answer.rightsChanged, false);
     t.match(answer.changes[0], { type: 'update', outcome: 'sent as leave', because: null });
     await service.sql(`update notes set body = 'd' where id = 1`);
-    await waitFor(async () => (await decided(sub, 1)).changes.length === 3, 'the third change');
+    await until(async () => (await decided(sub, 1)).changes.length === 3, 'the third change');
     const [last] = (await why(sub, 1, { limit: 1 })).changes;
     t.match(last, { type: 'update', outcome: 'kept back', because: 'filter' });
     const steps = last?.steps.filter((step) => !('row' in step) || step.row === 'new');
@@ -67,7 +68,7 @@ t.test('explains to operators why an instance has sent or withheld a change', as
       await service.sql(`insert into notes values (${id}, 'red', 1, 'mine')`);
       await decided(sub, id);
       await service.sql(`update notes set team = 'blue', body = 'theirs' where id = ${id}`);
-      await waitFor(async () => (await decided(sub, id)).changes.length === 2, 'the second change');
+      await until(async () => (await decided(sub, id)).changes.length === 2, 'the second change');
     };
     const grant = async (sql: string) => {
       const from = client.frames.length;
@@ -96,7 +97,7 @@ t.test('explains to operators why an instance has sent or withheld a change', as
     );
     // The rights of a role are cached for two seconds.
     let red = ops;
-    await waitFor(async () => {
+    await until(async () => {
       red = await told('ops', { sub: 'red' });
       return red.values.length > 0;
     }, 'the policy to be known');
@@ -105,10 +106,7 @@ t.test('explains to operators why an instance has sent or withheld a change', as
     await grant(
       'revoke select on notes from ops; grant select (id, team) on notes to ops; alter policy ops on notes using (true)',
     );
-    await waitFor(
-      async () => /grant select \(.*body/.test((await told('ops')).withheld ?? ''),
-      'the columns to be told',
-    );
+    await until(async () => /grant select \(.*body/.test((await told('ops')).withheld ?? ''), 'the columns to be told');
     t.same((await told('ops')).values, []);
     await client.close();
   });
@@ -148,7 +146,7 @@ t.test('explains to operators why an instance has sent or withheld a change', as
       t.match((await decided(sub, 10)).changes[0], { outcome: 'kept back', because: 'before the subscription began' });
     for (const minute of [2, 3, 4, 5]) await service.sql(`update notes set minute = ${minute} where id = 10`);
     const sub = `${second.socket}/b`;
-    await waitFor(async () => (await decided(sub, 10)).changes.length === 5, 'all changes');
+    await until(async () => (await decided(sub, 10)).changes.length === 5, 'all changes');
     const outcomes = (await why(sub, 10)).changes.map(({ outcome, because }) => because ?? outcome);
     t.equal(outcomes[0], 'sent as update');
     t.ok(outcomes.includes('a newer change of the row'), outcomes.join());

@@ -1,10 +1,10 @@
-/** However many ask, and however often they are refused, there is one load of a name at a time, and a pause between two. */
+/** Tests that a name has one load at a time, with a pause between two, for any number of callers and failures. */
 import t from 'tap';
 import { CoalescedLoads } from '../../src/limits/coalesced-loads.ts';
 
 const BYTES = { maxBytes: 1_000, bytesOf: (value: number) => value };
 
-/** Loads that end when they are told to. */
+/** Loads that the test ends. */
 function ending() {
   const running: { resolve(value: number): void; reject(error: Error): void }[] = [];
   let most = 0;

@@ -1,8 +1,8 @@
 /** Tests the limits of everything that clients make an instance keep, with the share of an identity. */
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.items (id int primary key, body text not null default '');
@@ -32,7 +32,7 @@ t.test('shares', async (t) => {
     return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(page)?.[1]);
   };
   const nothingLeft = (...names: string[]) =>
-    waitFor(async () => (await Promise.all(names.map(metric))).every((value) => value === 0), `${names} to be 0`);
+    until(async () => (await Promise.all(names.map(metric))).every((value) => value === 0), `${names} to be 0`);
   async function join(client: LiveClient, channel: string, state?: Record<string, unknown>) {
     const from = client.frames.length;
     client.send({ op: 'join', channel, ...(state ? { state } : {}) });
@@ -62,7 +62,7 @@ t.test('shares', async (t) => {
     const client = await connect('ann');
     await client.subscribe('s', 'items?id=eq.1', { snapshot: true });
     const positions = () => [...client.frames, ...client.places].map(({ position }) => position).filter(Boolean);
-    await waitFor(() => positions().length > 0, 'a position');
+    await until(() => positions().length > 0, 'a position');
     const after = positions().at(-1);
     client.send({ op: 'unsubscribe', id: 's' });
     await client.subscribe('follow', 'items?id=gte.2000&select=id');
@@ -70,7 +70,7 @@ t.test('shares', async (t) => {
       await service.sql(
         `insert into items select ${2_000 + n * 100} + n, repeat('y', 500) from generate_series(1, 90) n`,
       );
-    await waitFor(() => client.changes().length === 270, 'the ring to have moved on');
+    await until(() => client.changes().length === 270, 'the ring to have moved on');
     const from = client.frames.length;
     await client.subscribe('again', 'items?id=gte.2000', { after });
     t.match(await client.frame(({ op }) => op === 'resync', from), {
@@ -88,7 +88,7 @@ t.test('shares', async (t) => {
       { op: 'error', code: 'RT_WINDOW_BYTES' },
       'too many bytes',
     );
-    await waitFor(async () => (await metric('tidemark_live_windows')) === 0, 'the window that was refused to go');
+    await until(async () => (await metric('tidemark_live_windows')) === 0, 'the window that was refused to go');
     await ann.subscribe('1', 'items?order=id&limit=1', { snapshot: true });
     await ann.subscribe('2', 'items?order=id&limit=2', { snapshot: true });
     t.match(await ann.refusal('3', 'items?order=id&limit=3'), {
@@ -113,7 +113,7 @@ t.test('shares', async (t) => {
     const many = await Promise.all(Array.from({ length: 40 }, () => connect('ann')));
     const answers = await Promise.all(many.map((client) => join(client, 'public:1', state)));
     const refused = () => many.filter(({ frames }) => frames.some(({ code }) => code === 'RT_STATES_FULL')).length;
-    await waitFor(() => refused() > 0, 'some states to be refused');
+    await until(() => refused() > 0, 'some states to be refused');
     t.ok(answers.filter(({ op }) => op === 'joined').length > 20);
     t.ok((await metric('tidemark_channel_state_bytes')) <= 32_768, 'half of what there is');
     bob.send({ op: 'state', channel: 'public:1', state });
@@ -128,7 +128,7 @@ t.test('shares', async (t) => {
     const other = await connect('bob');
     const query = `items?body=eq.${'y'.repeat(6_000)}`;
     for (let n = 0; n < 20; n += 1) client.send({ op: 'subscribe', id: `${n}`, query: `${query}${n}` });
-    await waitFor(
+    await until(
       () => client.frames.filter(({ op }) => op === 'subscribed' || op === 'error').length === 20,
       'an answer to each',
     );

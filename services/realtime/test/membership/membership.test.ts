@@ -1,9 +1,9 @@
 /** Policies that read other tables: rows enter and leave when those change, without a change of their own. */
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { type HeldQuery, holdQuery } from '../held-query.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const INTERVAL_MS = 50;
 
@@ -49,7 +49,7 @@ insert into public.teams values (1), (2), (3);
 const TABLES = ['pinned', 'called', 'viewed', 'unpublished', 'nested'];
 
 t.test('policies that read other tables', async (t) => {
-  // Only what is told of the other tables can be noticed: rights are not looked at again.
+  // Only changes of the other tables can be noticed, because rights are not checked again.
   const service = await startTestRealtime(SETUP, {
     LIVE_MEMBERSHIP_MS: String(INTERVAL_MS),
     RIGHTS_CHECK_MS: '600000',
@@ -74,7 +74,7 @@ t.test('policies that read other tables', async (t) => {
   });
   t.afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the subscriptions to end');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'the subscriptions to end');
   });
 
   for (const [table, members] of [
@@ -84,7 +84,7 @@ t.test('policies that read other tables', async (t) => {
     ['unpublished', 'quiet'],
     ['nested', 'seats'],
   ] as const) {
-    t.test(`${table}: who becomes a member is shown the rows, who is removed keeps none`, async () => {
+    t.test(`${table}: shows the rows to new members, and removes them from former members`, async () => {
       await write(`insert into ${table} values (1, 1), (2, 2); insert into ${members} values (1, 'ann')`);
       const [ann, bob] = [await connect('ann'), await connect('bob')];
       const ofAnn = await holdQuery(ann, 's', table);
@@ -107,7 +107,7 @@ t.test('policies that read other tables', async (t) => {
       await ofAnn.has(2);
     });
 
-    t.test(`${table}: rows that go by cascade with the membership do not stay`, async () => {
+    t.test(`${table}: removes rows that are deleted by cascade with the membership`, async () => {
       await write(`insert into ${table} values (1, 1), (2, 2); insert into ${members} values (1, 'ann'), (2, 'ann')`);
       const held = await holdQuery(await connect('ann'), 's', table);
       await held.has(1, 2);
@@ -132,7 +132,7 @@ t.test('policies that read other tables', async (t) => {
     await write(`insert into unpublished values (1, 1), (2, 2); insert into quiet values (1, 'ann')`);
     const looksAfter = async (count: number) => {
       const looks = await gauge('membership_looks');
-      await waitFor(async () => (await gauge('membership_looks')) > looks + count, 'looks at the table');
+      await until(async () => (await gauge('membership_looks')) > looks + count, 'looks at the table');
     };
     const held = await holdQuery(await connect('ann'), 's', 'unpublished');
     await held.has(1);
@@ -143,7 +143,7 @@ t.test('policies that read other tables', async (t) => {
       return held.resyncs > before;
     };
     // The rows that were inserted may count only now, and the first update is compared with nothing: both resync.
-    await waitFor(async () => !(await update()), 'an update that resyncs nobody');
+    await until(async () => !(await update()), 'an update that resyncs nobody');
     const { resyncs } = held;
     for (let n = 0; n < 3; n += 1) await update();
     t.equal(held.resyncs, resyncs);
@@ -201,11 +201,11 @@ t.test('policies that read other tables', async (t) => {
     ['pinned', 'members'],
     ['unpublished', 'quiet'],
   ] as const) {
-    t.test(`${table}: who was away while what the policies read changed cannot resume`, async (t) => {
+    t.test(`${table}: refuses to resume where the rows that the policies read changed meanwhile`, async (t) => {
       await write(`insert into ${table} values (1, 1), (2, 2); insert into ${members} values (1, 'ann')`);
       const ann = await connect('ann');
       const held = await holdQuery(ann, 's', table);
-      await waitFor(() => held.position !== undefined, 'a position');
+      await until(() => held.position !== undefined, 'a position');
       await ann.close();
       await write(`insert into ${table} values (3, 1)`);
       const still = await connect('ann');

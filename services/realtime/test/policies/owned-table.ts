@@ -53,7 +53,7 @@ export interface Policy {
 }
 
 export interface OwnedTable {
-  /** With these policies and no others. */
+  /** Returns the facts of the table with these policies and no others. */
   facts(...policies: (string | Policy)[]): Promise<TableFacts>;
   images: RowImage[];
   /** The ids of the rows that the table itself shows. @throws Postgres's errors */

@@ -5,7 +5,7 @@ import { rlsGroupKey } from '../../src/rls/rls-group-key.ts';
 import { ANN, identityOf, openOwnedTable } from './owned-table.ts';
 
 const C = `current_setting('request.jwt.claims', true)`;
-/** As uuids are compared. */
+/** Uuids are compared without hyphens. */
 const OWNER = `owner=${ANN.replaceAll('-', '')}`;
 const CLAIMS = { sub: ANN, tenant: 'a', n: 3, app: { tenant: 'b' }, role: 'authenticated', exp: 1 };
 

@@ -1,9 +1,9 @@
-/** Filters on every kind of type: what a subscriber holds after changes is what the same query reads. */
+/** Tests filters on every kind of type: after changes a subscriber holds the rows that the same query reads. */
 import type { LiveChange } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 create type public.mood as enum ('so so', 'glad', 'cross');
@@ -17,7 +17,7 @@ create table public.keyed (id int primary key, span interval not null, note text
 grant select on public.things, public.keyed to anon;
 alter publication tidemark add table public.things, public.keyed;`;
 
-/** By column: values that the rows take, as text. */
+/** The values of each column that the rows take, as text. */
 const VALUES: Record<string, string[]> = {
   mood: ['so so', 'glad', 'cross'],
   few: ['1', '7'],
@@ -174,13 +174,13 @@ t.test('filters that Postgres is asked about', async (t) => {
         { snapshot: true },
       );
       const isDone = () => fresh.frames.some((frame) => frame.op === 'snapshot' && frame.topic === topic && frame.done);
-      await waitFor(isDone, `the snapshot of ${query}`);
+      await until(isDone, `the snapshot of ${query}`);
       const wanted = fresh.frames
         .flatMap((frame) => (frame.op === 'snapshot' && frame.topic === topic ? frame.rows : []))
         .map(({ id }) => id);
       const held = () => heldBy(client.changes(topics[n]));
       const same = () => JSON.stringify(held()) === JSON.stringify(wanted.sort((a, b) => Number(a) - Number(b)));
-      await waitFor(
+      await until(
         same,
         () =>
           `${query}: holds ${held()}, and ${wanted} is right; ${JSON.stringify(client.frames.filter(({ op }) => op === 'resync' || op === 'error'))}`,

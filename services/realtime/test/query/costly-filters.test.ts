@@ -1,8 +1,9 @@
-/** Filters that strangers write to be slow: refused with the reason, or decided without holding the event loop. */
+/** Tests that hostile filters, written to be slow, are refused with the reason or evaluated without blocking the event loop. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.said (id bigint generated always as identity primary key, kind text not null default '', message text collate "C" not null, number numeric);
@@ -33,7 +34,7 @@ t.test('costly filters', async (t) => {
       await honest.subscribe('s', 'said?select=id');
       for (let n = 0; n < 100; n += 1)
         attacker.send({ op: 'subscribe', id: `${n}`, query: `said?message=match..{0,255}.{0,255}.{0,255}Z${n}` });
-      await waitFor(
+      await until(
         () => attacker.frames.filter(({ op }) => op === 'error' || op === 'subscribed').length === 100,
         'all answers',
       );
@@ -96,7 +97,7 @@ t.test('costly filters', async (t) => {
     await late.subscribe('same', dear(0));
     t.pass('what is cheap, and what is followed already, is still taken');
     await Promise.all([...clients, late].map((client) => client.close()));
-    await waitFor(async () => (await metric('tidemark_live_filter_steps')) === 0, 'everything to be given back');
+    await until(async () => (await metric('tidemark_live_filter_steps')) === 0, 'everything to be given back');
   });
 
   t.test('delays neither the event loop nor cheap queries by costly filters', async (t) => {
@@ -118,7 +119,7 @@ t.test('costly filters', async (t) => {
     t.ok(loop.max / 1e6 < 1_000, `the event loop was held for ${Math.round(loop.max / 1e6)} ms at most`);
     t.equal(service.realtime.relay?.stats().role, 'active');
     await Promise.all([attacker, honest, third].map((client) => client.close()));
-    await waitFor(async () => (await metric('tidemark_live_filter_jobs_waiting')) === 0, 'the work for nobody to end');
+    await until(async () => (await metric('tidemark_live_filter_jobs_waiting')) === 0, 'the work for nobody to end');
   });
 
   t.test('lets Postgres evaluate a value that is too long to filter here', async (t) => {
@@ -143,7 +144,7 @@ t.test('costly filters', async (t) => {
     const topic = await client.subscribe('m', `said?select=id,kind&message=match.(x|y)needle[a-f]{2,20}$`, {
       snapshot: true,
     });
-    await waitFor(
+    await until(
       () => client.places.length > 0 || client.frames.some(({ op, position }) => op === 'snapshot' && position),
       'a position',
     );

@@ -1,12 +1,13 @@
 /**
- * Keys that change, swap and come back within a transaction: whoever applies the frames in order ends equal to the table, whatever
- * its key and its replica identity.
+ * Tests keys that change, swap and come back within a transaction: a client that applies the frames in order ends equal to the
+ * table, for any key and replica identity.
  */
+import { until } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { openStream } from '../open-stream.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 import { Follower, sorted } from './key-followers.ts';
 
 const TABLES = ['immediate', 'immediate_full', 'deferred', 'deferred_late', 'by_index', 'keyless', 'parted'] as const;
@@ -68,7 +69,7 @@ t.test('keys that change', async (t) => {
   async function equal(follower: Follower, table: string, where = 'true') {
     const rows = await service.sql(`select id, n, code from ${table} where ${where}`);
     const expected = sorted(rows);
-    await waitFor(
+    await until(
       async () => {
         await follower.apply();
         return follower.sorted() === expected;
@@ -82,7 +83,7 @@ t.test('keys that change', async (t) => {
     const whole = await Follower.start(service.url, 'deferred');
     const raw = await new LiveClient(service.url).open();
     const stream = await openStream(`${service.url.replace('ws', 'http')}/live?query=deferred`);
-    await waitFor(() => stream.events.length > 0, 'the event stream');
+    await until(() => stream.events.length > 0, 'the event stream');
     const topic = await raw.subscribe('s', 'deferred', { snapshot: true });
     await service.sql('update deferred set id = id + 1');
     const isChange = (frame: { op: string; topic?: number }) => frame.op === 'changes' && frame.topic === topic;
@@ -102,7 +103,7 @@ t.test('keys that change', async (t) => {
     await equal(whole, 'deferred');
     t.equal(whole.resyncs, 0);
     const streamed = () => stream.events.flatMap(({ data }) => (data.changes?.length > 0 ? [data.changes] : []));
-    await waitFor(() => streamed().length >= parts.length, 'the event stream to have all parts');
+    await until(() => streamed().length >= parts.length, 'the event stream to have all parts');
     t.same(
       streamed(),
       parts.map(({ changes }) => changes),
@@ -138,7 +139,7 @@ t.test('keys that change', async (t) => {
     ]);
     const window = await Follower.start(service.url, 'by_index?order=n&limit=2');
     await service.sql('insert into by_index values (3, 1, 10), (2, 1, 20), (1, 1, 30)');
-    await waitFor(async () => {
+    await until(async () => {
       await window.apply();
       return (
         window.sorted() ===

@@ -1,7 +1,8 @@
-/** A filter's values mean what they mean for the column's type of today, whatever was asked before. */
+/** Tests that the values of a filter are read as the present type of the column, also after a change of the type. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create type public.mood as enum ('sad', 'ok');
@@ -46,7 +47,7 @@ t.test('uses the new type of a retyped column in snapshots, changes and windows'
     for (let n = 0; n < 15; n += 1) for (const query of queries(before)) await rowsOf(query);
     await service.results(`${change}; select 1`);
     for (const query of queries(after)) {
-      await waitFor(async () => (await rowsOf(query)) === 1, query);
+      await until(async () => (await rowsOf(query)) === 1, query);
       const found = [];
       for (let n = 0; n < 10; n += 1) found.push(await rowsOf(query));
       t.same([...new Set(found)], [1], query);
@@ -54,7 +55,7 @@ t.test('uses the new type of a retyped column in snapshots, changes and windows'
     const live = await client.subscribeAnew(`live${number}`, `visits?select=id&${after}`, { snapshot: true });
     const id = 100 + number;
     await service.sql(`insert into visits select ${id}, at, code, n, mood from visits where id = 1`);
-    await waitFor(() => client.changes(live).some(({ row }) => row?.id === id), `the change under ${after}`);
+    await until(() => client.changes(live).some(({ row }) => row?.id === id), `the change under ${after}`);
     await service.sql(`delete from visits where id = ${id}`);
   }
 });

@@ -3,10 +3,10 @@
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import type { Envelope } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.shifting (id int primary key, a int, b text);
@@ -38,7 +38,7 @@ t.test('tables that change', async (t) => {
   async function changesOf(table: string, count: number, ...statements: string[]) {
     const before = changes(table).length;
     for (const statement of statements) await service.sql(statement);
-    await waitFor(
+    await until(
       () => changes(table).length >= before + count,
       () => `${count} changes of ${table}; there are ${JSON.stringify(changes(table).slice(before))}`,
     );
@@ -71,7 +71,7 @@ t.test('tables that change', async (t) => {
     ]);
     const last = await changesOf('shifting', 0);
     t.same(last, []);
-    await waitFor(() => changes('shifting').length >= 7, 'both updates of the last transaction');
+    await until(() => changes('shifting').length >= 7, 'both updates of the last transaction');
     const [inside, outside] = changes('shifting').slice(-2);
     t.same(
       [inside?.row, outside?.row],
@@ -150,7 +150,7 @@ t.test('tables that change', async (t) => {
       `select pg_logical_emit_message(false, 'elsewhere', repeat('x', 1000000)) from generate_series(1, 8)`,
     );
     await elsewhere.end();
-    await waitFor(async () => (await confirmed()) < 1_000_000, 'the slot to follow');
+    await until(async () => (await confirmed()) < 1_000_000, 'the slot to follow');
     t.pass('it is within a megabyte');
   });
 });

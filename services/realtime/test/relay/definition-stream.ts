@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import type { Change, DefinitionsChanged, Envelope } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 create type public.mood as enum ('calm', 'cross');
@@ -19,10 +19,10 @@ create table public.log_2 partition of public.log for values from ('2026-06-01')
 insert into public.log values ('2026-02-02', 1), ('2026-07-07', 2);
 alter publication tidemark add table public.item, public.other, public.log;`;
 
-/** No look by time comes within a test. */
+/** The interval is longer than any test, so that no check by time comes. */
 export const NEVER = { DEFINITIONS_CHECK_MS: '3600000' };
 export const OFTEN = { DEFINITIONS_CHECK_MS: '100' };
-/** As an administrator does it. */
+/** Returns the script that an administrator runs. */
 export const ddlScript = (): Promise<string> =>
   readFile(new URL('../../../../infra/postgres/ddl.sql', import.meta.url), 'utf8');
 
@@ -62,7 +62,7 @@ export async function startRelay(t: Test, env: NodeJS.ProcessEnv) {
       const from = seen.length;
       for (const statement of statements) await service.sql(statement);
       const lines = () => linesOf(seen.slice(from));
-      await waitFor(
+      await until(
         () => lines().length >= count,
         () => `${count} messages; there are ${JSON.stringify(lines())}`,
       );
@@ -77,7 +77,7 @@ export async function startRelay(t: Test, env: NodeJS.ProcessEnv) {
     async written(table: string): Promise<void> {
       const expected = relay.published(table);
       let found: unknown;
-      await waitFor(
+      await until(
         async () => {
           const [row] = await service.sql<{ version: string; since: string }>(
             `select version, lpad(upper(to_hex((since - '0/0')::bigint)), 16, '0') as since from tidemark.table_definitions
@@ -91,7 +91,7 @@ export async function startRelay(t: Test, env: NodeJS.ProcessEnv) {
       );
     },
     async killWalsender(): Promise<void> {
-      await waitFor(async () => {
+      await until(async () => {
         const killed = await service.sql(
           `select pg_terminate_backend(active_pid) from pg_replication_slots
            where database = current_database() and active_pid is not null`,

@@ -1,10 +1,10 @@
-/** Changed definitions are published before the envelopes that rest on them, or at the next look. */
+/** Tests that changed definitions are published before the envelopes that depend on them, or at the next check. */
+import { until } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
-import { waitFor } from '../test-realtime.ts';
 import { ddlScript, NEVER, OFTEN, startRelay } from './definition-stream.ts';
 
-t.test('without an event trigger and without looks by time', async (t) => {
+t.test('definitions without an event trigger or periodic checks', async (t) => {
   const relay = await startRelay(t, NEVER);
   const { told } = relay;
 
@@ -98,7 +98,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
     await relay.service.sql('alter publication tidemark set (publish_via_partition_root = true)');
     const from = relay.lines().length;
     await relay.killWalsender();
-    await waitFor(() => relay.lines().length >= from + 5, 'five tables');
+    await until(() => relay.lines().length >= from + 5, 'five tables');
     t.same(relay.lines().slice(from).sort(), ['@alerts', '@item', '@jobs', '@log', '@other']);
     await relay.written('item');
   });
@@ -120,7 +120,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
   });
 });
 
-t.test('announces by time what no row tells', async (t) => {
+t.test('announces in a periodic check what no row shows', async (t) => {
   const relay = await startRelay(t, OFTEN);
   const cases: [statement: string, ...expected: string[]][] = [
     [`create table log_0 partition of log for values from ('2025-01-01') to ('2026-01-01')`, '@log'],
@@ -159,7 +159,7 @@ t.test('announces by time what no row tells', async (t) => {
     const before = relay.published('@roles')?.version;
     await relay.service.sql('create role definitions_group; grant definitions_group to anon');
     t.teardown(() => relay.service.sql('drop role definitions_group'));
-    await waitFor(() => (relay.published('@roles')?.version ?? before) !== before, 'another version of the roles');
+    await until(() => (relay.published('@roles')?.version ?? before) !== before, 'another version of the roles');
     await relay.written('@roles');
   });
 });
@@ -195,7 +195,7 @@ t.test('announces every change at its place with the event trigger', async (t) =
           .changes('item')
           .filter(({ row }) => row?.id === id)
           .at(-1)?.row;
-      await waitFor(() => find() !== undefined, `the row ${id}`);
+      await until(() => find() !== undefined, `the row ${id}`);
       const [found] = await service.sql<{ row: unknown }>('select to_jsonb(item) as row from item where id = $1', [id]);
       t.same(find(), found?.row);
     };

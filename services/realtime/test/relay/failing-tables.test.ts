@@ -1,10 +1,10 @@
 /** Tests that a failing table affects only its own subscribers, is reported to operators, and does not stop other tables. */
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
-import { metricsPage, useTestStack } from '@tidemark/testing';
+import { metricsPage, until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 -- A type that to_jsonb renders by a cast of the user's, which fails on some values.
@@ -46,7 +46,7 @@ t.test('tables that fail', async (t) => {
   const others = await new LiveClient(service.url).open();
   await others.subscribe('s', 'others');
 
-  /** Others are told of what comes behind, by a relay that has not begun again. */
+  /** Checks that subscribers of other tables receive later changes, from a relay that has not started again. */
   async function goesOn() {
     const [row] = await service.sql('insert into others default values returning id');
     await others.change((change) => change.row?.id === row?.id);
@@ -65,7 +65,7 @@ t.test('tables that fail', async (t) => {
     ['lost', '08006'],
     ['slow', '57014'],
   ]) {
-    t.test(`a cast that fails (${value}) resyncs those who need the value, until it works again`, async (t) => {
+    t.test(`a failing cast (${value}) resyncs subscribers that need the value, until it works again`, async (t) => {
       alerts.length = 0;
       const whole = await follow('boxes');
       const part = await follow('boxes?select=id,n');
@@ -76,7 +76,7 @@ t.test('tables that fail', async (t) => {
       await goesOn();
       const [warning] = await warnings();
       t.match(warning, `relay tables: values of public.boxes cannot be rendered as JSON (${code})`);
-      await waitFor(() => alerts.length > 0, 'the alert');
+      await until(() => alerts.length > 0, 'the alert');
       t.match(alerts[0], { key: 'relay table public.boxes', message: /public\.boxes/, resolved: false });
       t.notMatch(JSON.stringify([alerts, warning]), /secret/);
       t.match(await metricsPage(service.url), /tidemark_relay_failing_table\{[^}]*table="public\.boxes"[^}]*\} 1/);
@@ -91,7 +91,7 @@ t.test('tables that fail', async (t) => {
       await Promise.all([whole.close(), part.close(), elsewhere.close()]);
       if (value === 'slow') return;
       // On a slow machine, the relay may not ask about the table for some seconds after the failure.
-      await waitFor(
+      await until(
         async () => {
           await service.sql(`insert into boxes values (2, 2, 'good') on conflict (id) do update set n = boxes.n`);
           return alerts.some(({ resolved }) => resolved);
@@ -111,7 +111,7 @@ t.test('tables that fail', async (t) => {
     await service.sql(`insert into shorts values (7, 'patient')`);
     const kill = `select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and state = 'active' and query like '%to_jsonb($1::text::%boxed)%' and pid <> pg_backend_pid()`;
-    await waitFor(async () => (await service.sql(kill)).length > 0, 'the question');
+    await until(async () => (await service.sql(kill)).length > 0, 'the question');
     t.same(await client.change(({ type }) => type === 'insert'), {
       type: 'insert',
       row: { id: 7, v: { boxed: 'patient' } },

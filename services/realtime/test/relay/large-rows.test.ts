@@ -1,7 +1,8 @@
-/** Rows that are too large for a message: who may see them and asked for what is missing resyncs, and nobody else notices. */
+/** Tests rows that are too large for a message: only subscribers that may see the row and selected a missing column resync. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const own = `(owner = current_setting('request.jwt.claims', true)::json ->> 'sub')`;
 const SETUP = `
@@ -40,18 +41,18 @@ t.test('rows that are too large for a message', async (t) => {
         topic: whole,
         reason: 'a row was too large to be sent whole, or one of its values could not be read',
       });
-      await waitFor(() => ann.changes(part).length === 1, 'the row without its large column');
+      await until(() => ann.changes(part).length === 1, 'the row without its large column');
       t.same(ann.changes(part), [{ type: 'insert', row: { id: 1, label: 'big' } }]);
       await service.sql(`update papers set label = 'smaller', body = 'short' where id = 1`);
       await service.sql(`insert into papers values (2, 'ann', 'other', ''), (3, 'bob', 'last', '')`);
       await bob.change(({ row }) => row?.id === 3);
-      await waitFor(() => ann.changes(other).length === 1 && ann.changes(part).length === 3, 'what is sent as always');
+      await until(() => ann.changes(other).length === 1 && ann.changes(part).length === 3, 'what is sent as always');
       t.same(ann.changes(part)[1], { type: 'update', row: { id: 1, label: 'smaller' } });
       t.same([resyncs(ann).length, resyncs(bob).length], [1, 0]);
       t.equal(bob.changes().length, 1, 'nothing of the rows of another');
       await service.sql(`update papers set body = repeat('x', 700000) where id = 2`);
       await service.sql(`delete from papers where id = 2`);
-      await waitFor(() => ann.changes(part).some(({ type }) => type === 'delete'), 'a large row to be deleted');
+      await until(() => ann.changes(part).some(({ type }) => type === 'delete'), 'a large row to be deleted');
       t.same(ann.changes(part).at(-1), { type: 'delete', old: { id: 2, label: 'other' } });
       t.equal(resyncs(bob).length, 0);
       await Promise.all([ann.close(), bob.close()]);

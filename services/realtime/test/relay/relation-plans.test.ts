@@ -1,4 +1,4 @@
-/** When a relation is planned again. */
+/** Tests when a relation is planned again. */
 import t from 'tap';
 import type { Relation } from '../../src/relay/pgoutput.ts';
 import { RelationPlans } from '../../src/relay/relation-plans.ts';

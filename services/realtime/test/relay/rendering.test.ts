@@ -3,9 +3,9 @@
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import { type Envelope, sliceArray, sliceObject } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 /** Each as one column, in one row each: [type, SQL expressions]. */
 const VALUES: [string, string[]][] = [
@@ -116,7 +116,7 @@ t.test('renders rows of every common type as to_jsonb does', async (t) => {
     await service.sql(`insert into public.v${n} values ${values.join(', ')}`);
   }
   const total = VALUES.reduce((sum, [, expressions]) => sum + expressions.length, 0);
-  await waitFor(
+  await until(
     () => rows.size === total,
     () => `${total} rows; there are ${[...rows.keys()].join(' ')}`,
   );

@@ -1,8 +1,8 @@
 /** The replication connection uses TLS as libpq would for the same URL. */
+import { until } from '@tidemark/testing';
 import { startTlsServer } from '@tidemark/testing/tls';
 import t from 'tap';
 import { openReplication } from '../../src/relay/replication.ts';
-import { waitFor } from '../test-realtime.ts';
 
 t.test('follows the sslmode of the URL', async (t) => {
   const { primary, ours, other, url, offerTls } = await startTlsServer(t);
@@ -27,7 +27,7 @@ t.test('follows the sslmode of the URL', async (t) => {
       return session;
     } finally {
       await replication.close();
-      await waitFor(async () => {
+      await until(async () => {
         const [slot] = await primary.query<{ active: boolean }>(`select active from pg_replication_slots`);
         return slot?.active === false;
       }, 'the slot to be free');

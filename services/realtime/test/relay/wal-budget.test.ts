@@ -1,12 +1,12 @@
 /** A slot that keeps too much WAL raises an alert and is then dropped; subscribers resync in a new epoch. */
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { judgeBudget } from '../../src/relay/wal-budget.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const MIB = 1024 ** 2;
 
@@ -45,7 +45,7 @@ t.test('the slot', async (t) => {
   await service.sql(
     `select pg_logical_emit_message(false, 'ballast', repeat('x', 1000000)) from generate_series(1, 18)`,
   );
-  await waitFor(() => alerts.length > 0, 'the alert', 20_000);
+  await until(() => alerts.length > 0, 'the alert');
   t.match(alerts[0], { key: /relay wal/, message: /keeps \d+ MiB of WAL, of 16 MiB/, resolved: false });
   await holder.query('rollback');
   await holder.end();
@@ -53,8 +53,8 @@ t.test('the slot', async (t) => {
   await client.frame((frame) => frame.op === 'resync');
   const [last] = await service.sql(`select reason from tidemark.epochs order by epoch desc limit 1`);
   t.match(last, { reason: 'the slot kept more WAL than its budget' });
-  await waitFor(async () => (await service.realtime.health.problems()).length === 0, 'the service to be ready');
-  await waitFor(async () => (await service.realtime.health.warnings()).length === 0, 'the warning to be over');
+  await until(async () => (await service.realtime.health.problems()).length === 0, 'the service to be ready');
+  await until(async () => (await service.realtime.health.warnings()).length === 0, 'the warning to be over');
   await client.subscribe('s', 'commentary', { snapshot: true });
   await service.sql('insert into commentary (match_id) values (2)');
   await client.change((change) => change.row?.match_id === 2);

@@ -59,7 +59,7 @@ t.test('decides for groups of identities as Postgres does for each', async (t) =
             throw new Error(`${identity.claims}: ${ours}, Postgres ${theirs}`);
           continue;
         }
-        // Postgres refuses all of them for one; of each alone it says what it is.
+        // Postgres fails for all rows because of one, so each row is asked about alone.
         for (const image of images) {
           const alone = await orError(table.passed(identity, facts, [image]));
           const isShown = ours.includes(idOf(image));

@@ -1,4 +1,4 @@
-/** Policies are decided on the row as it is: with its generated columns, its nulls, its arrays; or the subscription is refused. */
+/** Tests that policies are evaluated on the exact row, with generated columns, nulls and arrays, or the subscription is refused. */
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token } from '../test-realtime.ts';

@@ -1,8 +1,8 @@
 /** Tests that policies are evaluated once for the identities that they cannot tell apart, and only where a row concerns them. */
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 t.test('row-level security for groups of identities', async (t) => {
   const service = await startTestRealtime('select 1');
@@ -21,7 +21,7 @@ t.test('row-level security for groups of identities', async (t) => {
       create policy by_claims on public.plain for select to anon
         using (current_setting('request.jwt.claims')::json ->> 'sub' = 'ann');
       grant select on public.plain to authenticated, anon; alter publication tidemark add table public.plain;`);
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     const clients = await Promise.all([connect('ann'), connect('bob'), connect('ann', 'anon'), connect('bob', 'anon')]);
     for (const client of clients) await client.subscribe('p', 'plain');
     t.equal(
@@ -49,7 +49,7 @@ t.test('row-level security for groups of identities', async (t) => {
       create policy own on public.todos for select to authenticated
         using (owner = (select (current_setting('request.jwt.claims', true)::json ->> 'sub')::uuid));
       grant select on public.todos to authenticated; alter publication tidemark add table public.todos;`);
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     const subOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
     const query = 'todos?select=id,body';
     const join = async (from: number, to: number) =>
@@ -135,7 +135,7 @@ t.test('row-level security for groups of identities', async (t) => {
   });
 
   t.test('evaluates once for the users of a tenant, until the policy changes', async (t) => {
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     await service.sql(`create table public.boards (id int primary key, tenant text);
       alter table public.boards replica identity full; alter table public.boards enable row level security;
       create policy tenant on public.boards for select to authenticated

@@ -1,11 +1,12 @@
 /** Tests that hidden rows are never sent: not as rows, not as old rows, not as keys. */
 
 import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { policySql } from '../../src/tables/table-facts.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.members (team text, name text, primary key (team, name));
@@ -137,7 +138,7 @@ t.test('row-level security on changes', async (t) => {
     await owner.connect();
     await owner.query('select pg_advisory_lock(7)');
     await service.sql(`insert into slow values (2, 'red')`);
-    await waitFor(async () => {
+    await until(async () => {
       const [row] =
         await service.sql(`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
         and database = (select oid from pg_database where datname = current_database())`);
@@ -220,7 +221,7 @@ t.test('row-level security on changes', async (t) => {
     );
     t.same(client.changes(concerned), []);
     await ann.change((change) => change.row?.id === 50);
-    // The snapshot that it is told to take meets the same row.
+    // The snapshot after the resync contains the same row.
     t.match(await client.refusal('f', 'faulty', { snapshot: true }), { code: 'RT_ROWS_FAILED' });
     await Promise.all([client.close(), ann.close()]);
   });
@@ -242,7 +243,7 @@ t.test('row-level security on changes', async (t) => {
       message: /^a row-level security policy of unruly failed: SQLSTATE 42501$/,
     });
     await ann.change((change) => change.row?.id === 51);
-    await waitFor(() => service.realtime.socketStats().subscriptions === 1, 'the class to end');
+    await until(() => service.realtime.socketStats().subscriptions === 1, 'the class to end');
     t.same(client.changes(), []);
     await Promise.all([client.close(), ann.close()]);
   });

@@ -1,7 +1,8 @@
 /** The pages of a snapshot, whose frames are what an instance holds in memory. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 const KILOBYTES = 64;
 
@@ -29,7 +30,7 @@ t.test('limits the bytes of pages, wherever large rows are', async (t) => {
   });
   await new Promise((resolve) => ws.once('open', resolve));
   ws.send(JSON.stringify({ op: 'subscribe', id: 's', query: 'papers', snapshot: true }));
-  await waitFor(() => ended === 1, 'the snapshot', 30_000);
+  await until(() => ended === 1, 'the snapshot');
   t.same(
     ids,
     Array.from({ length: 400 }, (_, n) => n + 1),
@@ -38,7 +39,7 @@ t.test('limits the bytes of pages, wherever large rows are', async (t) => {
   const most = Math.max(...sizes);
   t.ok(most < 1_048_576 + 2 * KILOBYTES * 1_024, `the largest frame has ${most} bytes`);
   ws.send(JSON.stringify({ op: 'subscribe', id: 'none', query: 'bare', snapshot: true }));
-  await waitFor(() => ended === 2, 'the snapshot of an empty table');
+  await until(() => ended === 2, 'the snapshot of an empty table');
   t.equal(ids.length, 400);
   ws.close();
 });

@@ -1,8 +1,9 @@
 /** Clients that send what they should not: the instance refuses, keeps nothing of it, and serves the others on. */
 import { randomBytes, randomInt } from 'node:crypto';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 import { RawSocket } from './raw-socket.ts';
 
 t.test('abuse', async (t) => {
@@ -15,7 +16,7 @@ t.test('abuse', async (t) => {
   t.teardown(() => service.stop());
   const connect = () => new LiveClient(service.url).open();
   const stats = () => service.realtime.socketStats();
-  const nobody = () => waitFor(() => stats().open === 0 && stats().subscriptions === 0, 'all of it to be gone');
+  const nobody = () => until(() => stats().open === 0 && stats().subscriptions === 0, 'all of it to be gone');
   const answers = async (client: LiveClient) => {
     const from = client.frames.length;
     client.send({ op: 'ping' });
@@ -83,7 +84,7 @@ t.test('abuse', async (t) => {
     const before = process.memoryUsage().rss;
     sent.send(1, length, piece);
     for (let n = 1; n < length / piece.length && !sent.isClosed; n += 1) {
-      if (!sent.tcp.write(piece)) await waitFor(() => sent.tcp.writableLength === 0 || sent.isClosed, 'it to be taken');
+      if (!sent.tcp.write(piece)) await until(() => sent.tcp.writableLength === 0 || sent.isClosed, 'it to be taken');
     }
     t.equal(await sent.closeCode(), 1009);
     const grown = process.memoryUsage().rss - before;
@@ -118,7 +119,7 @@ t.test('abuse', async (t) => {
       [second, 50, 'RT_TOO_MANY_SUBSCRIPTIONS', 'instance'],
     ] as const) {
       bomb(client);
-      await waitFor(
+      await until(
         () => count(client, 'subscribed') + count(client, 'error') === 900,
         () => `900 answers; there are ${client.frames.length}, ${JSON.stringify(client.closed)}`,
       );
@@ -160,7 +161,7 @@ t.test('abuse', async (t) => {
     await client.subscribe('s', 'commentary?match_id=eq.5', { snapshot: true });
     await service.sql('insert into commentary (match_id, minute) values (5, 1)');
     await client.change(({ row }) => row?.minute === 1);
-    await waitFor(() => client.closed !== undefined, 'the end of the token');
+    await until(() => client.closed !== undefined, 'the end of the token');
     t.equal(client.closed?.code, 4101);
     t.match(client.frames.at(-1), { op: 'error', code: 'RT_TOKEN_EXPIRED', hint: /auth/ });
     await nobody();

@@ -1,7 +1,8 @@
 /** Limits of sockets, event streams and subscriptions: in number and rate, with a share for each identity on a busy instance. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 import { RawSocket } from './raw-socket.ts';
 
 t.test('limits of identities', async (t) => {
@@ -24,7 +25,7 @@ t.test('limits of identities', async (t) => {
   };
   const closeAll = async () => {
     for (const client of open.splice(0)) client.ws.terminate();
-    await waitFor(() => service.realtime.socketStats().open === 0, 'all sockets to be gone');
+    await until(() => service.realtime.socketStats().open === 0, 'all sockets to be gone');
   };
   /** The frame that one subscription too many is answered with. */
   const refusal = (client: LiveClient) =>
@@ -33,7 +34,7 @@ t.test('limits of identities', async (t) => {
       (error: { frame: unknown }) => error.frame,
     );
   const refused = async (client: LiveClient) => {
-    await waitFor(() => client.closed !== undefined, 'a close');
+    await until(() => client.closed !== undefined, 'a close');
     return client.closed;
   };
 
@@ -79,7 +80,7 @@ t.test('limits of identities', async (t) => {
     for (let n = 0; n < 6; n += 1) await other.subscribe(`s${n}`, `commentary?minute=eq.${n}`);
     t.match(await refusal(other), { code: 'RT_TOO_MANY_SUBSCRIPTIONS' });
     await closeAll();
-    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'all subscriptions to be gone');
+    await until(() => service.realtime.socketStats().subscriptions === 0, 'all subscriptions to be gone');
     const again = await from('203.0.113.7').open();
     for (let n = 0; n < 20; n += 1) await again.subscribe(`s${n}`, `commentary?minute=eq.${n}`);
     await closeAll();
@@ -138,6 +139,6 @@ t.test('rejects WebSockets and event streams that are opened too fast before the
   }
   t.ok(answers.includes(200) && answers.includes(429), answers.join());
   const refused = new LiveClient(service.url);
-  await waitFor(() => refused.closed !== undefined, 'the refusal');
+  await until(() => refused.closed !== undefined, 'the refusal');
   for (const { tcp } of sockets) tcp.destroy();
 });

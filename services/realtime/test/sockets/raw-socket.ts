@@ -1,7 +1,7 @@
 /** A WebSocket over a plain TCP socket, for frames that a client library does not send. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { waitFor } from '../test-realtime.ts';
+import { until } from '@tidemark/testing';
 
 const OPCODE = { text: 1, binary: 2, close: 8 } as const;
 
@@ -22,7 +22,7 @@ export class RawSocket {
     });
   }
 
-  /** After the answer to the upgrade. */
+  /** Resolves after the answer to the upgrade. */
   static async open(url: string, headers: Record<string, string> = {}): Promise<RawSocket> {
     const tcp = connect(Number(new URL(url).port), '127.0.0.1');
     await once(tcp, 'connect');
@@ -36,7 +36,7 @@ export class RawSocket {
       ...headers,
     }).map(([name, value]) => `${name}: ${value}\r\n`);
     tcp.write(`GET /live HTTP/1.1\r\n${lines.join('')}\r\n`);
-    await waitFor(() => raw.#received.includes('\r\n\r\n'), 'the answer to the upgrade');
+    await until(() => raw.#received.includes('\r\n\r\n'), 'the answer to the upgrade');
     raw.#received = raw.#received.subarray(raw.#received.indexOf('\r\n\r\n') + 4);
     return raw;
   }
@@ -57,7 +57,7 @@ export class RawSocket {
   /** The code of the close frame, once it is there. */
   async closeCode(): Promise<number> {
     let code: number | undefined;
-    await waitFor(
+    await until(
       () => {
         for (let at = 0; at + 2 <= this.#received.length; ) {
           const opcode = (this.#received[at] as number) & 0xf;

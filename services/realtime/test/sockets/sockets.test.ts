@@ -1,10 +1,10 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connectBus } from '@tidemark/bus';
 import { Telemetry, type Telemetry as TelemetryMessage } from '@tidemark/contracts';
-import { metricsPage, useTestStack } from '@tidemark/testing';
+import { metricsPage, until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 t.test('sockets', async (t) => {
   const service = await startTestRealtime(undefined, {
@@ -51,7 +51,7 @@ t.test('sockets', async (t) => {
     await client.frame((f) => f.op === 'unsubscribed' && f.id === 's');
     await client.subscribe('three', 'commentary');
     client.send('x'.repeat(2_000));
-    await waitFor(() => client.closed !== undefined, 'the socket to close');
+    await until(() => client.closed !== undefined, 'the socket to close');
     t.equal(client.closed?.code, 1009);
   });
 
@@ -60,7 +60,7 @@ t.test('sockets', async (t) => {
     for (let n = 0; n < 200; n += 1) client.send({ op: 'unsubscribe', id: 'none' });
     await client.frame((frame) => frame.code === 'RT_FRAME_RATE');
     const from = client.frames.length;
-    await waitFor(() => {
+    await until(() => {
       // In the next second it is heard again.
       client.send({ op: 'unsubscribe', id: 'none' });
       return client.frames.slice(from).some((frame) => frame.code === 'RT_ID_UNKNOWN');
@@ -84,11 +84,11 @@ t.test('sockets', async (t) => {
     t.match(await client.frame((frame) => frame.op === 'error'), { code: 'AUTH_TOKEN_INVALID' });
     t.notOk(client.closed, 'the token before it still holds');
     client.send({ op: 'auth', token: await token({ role: 'ops' }, 1) });
-    await waitFor(() => client.closed !== undefined, 'the token to expire');
+    await until(() => client.closed !== undefined, 'the token to expire');
     t.equal(client.closed?.code, 4101);
 
     const refused = new LiveClient(service.url, { token: `${ops}x` });
-    await waitFor(() => refused.closed !== undefined, 'the refusal');
+    await until(() => refused.closed !== undefined, 'the refusal');
     t.equal(refused.closed?.code, 4100);
   });
 
@@ -97,10 +97,10 @@ t.test('sockets', async (t) => {
     await wrong.open();
     t.equal(wrong.ws.protocol, 'tidemark.v1');
     await wrong.close();
-    await waitFor(() => service.realtime.socketStats().open === 0, 'the others to close');
+    await until(() => service.realtime.socketStats().open === 0, 'the others to close');
     const clients = await Promise.all(Array.from({ length: 20 }, () => new LiveClient(service.url).open()));
     const late = new LiveClient(service.url);
-    await waitFor(() => late.closed !== undefined, 'the refusal');
+    await until(() => late.closed !== undefined, 'the refusal');
     t.match(late.closed, { code: 1013, reason: /20 sockets/ });
     await Promise.all(clients.map((client) => client.close()));
   });
@@ -116,13 +116,13 @@ t.test('sockets', async (t) => {
     const before = service.realtime.socketStats();
     let rows = 0;
     // Each time less than half a buffer, read before the next: the reader is never slow, on whatever machine.
-    await waitFor(
+    await until(
       async () => {
         await service.sql(
           `insert into commentary (match_id, body) select 500, repeat('x', 2000) from generate_series(1, 10)`,
         );
         rows += 10;
-        await waitFor(() => reader.changes().length === rows, 'the reader to have it all', 30_000);
+        await until(() => reader.changes().length === rows, 'the reader to have it all');
         return service.realtime.socketStats().closedTotal > before.closedTotal;
       },
       'the cut',
@@ -141,17 +141,13 @@ t.test('sockets', async (t) => {
     const { _socket: socket } = client.ws as unknown as { _socket: Socket };
     socket.pause();
     let rows = 0;
-    await waitFor(
-      async () => {
-        await service.sql(
-          `insert into commentary (match_id, body) select 600, repeat('x', 2000) from generate_series(1, 500)`,
-        );
-        rows += 500;
-        return other.realtime.socketStats().resyncsTotal > 0;
-      },
-      'the limit',
-      30_000,
-    );
+    await until(async () => {
+      await service.sql(
+        `insert into commentary (match_id, body) select 600, repeat('x', 2000) from generate_series(1, 500)`,
+      );
+      rows += 500;
+      return other.realtime.socketStats().resyncsTotal > 0;
+    }, 'the limit');
     // Its answers come, too, however full its buffer is.
     client.send({ op: 'unsubscribe', id: 'none' });
     socket.resume();
@@ -169,7 +165,7 @@ t.test('sockets', async (t) => {
     t.teardown(() => client.ws.terminate());
     (client.ws as unknown as { _socket: Socket })._socket.pause();
     const payload = Buffer.alloc(125);
-    await waitFor(
+    await until(
       async () => {
         for (let n = 0; n < 1_000; n += 1) client.ws.ping(payload);
         return other.realtime.socketStats().open === 0;
@@ -193,7 +189,7 @@ t.test('sockets', async (t) => {
     });
     // It reads, but never answers a ping.
     raw.resume();
-    await waitFor(() => closed, 'the cut');
+    await until(() => closed, 'the cut');
     t.equal(service.realtime.socketStats().open, 0);
   });
 
@@ -216,7 +212,7 @@ t.test('sockets', async (t) => {
     t.teardown(() => bus.close());
     const seen: TelemetryMessage[] = [];
     bus.subscribe<TelemetryMessage>(bus.subjects.allTelemetry, (payload) => seen.push(payload), { schema: Telemetry });
-    await waitFor(() => seen.length > 0, 'telemetry');
+    await until(() => seen.length > 0, 'telemetry');
     t.match(seen[0], {
       service: 'realtime',
       ready: true,

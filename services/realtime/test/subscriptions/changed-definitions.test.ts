@@ -1,8 +1,9 @@
 /** Tests that changes of definitions, which change results without changing rows, resync the subscribers. */
+import { until } from '@tidemark/testing';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.notes (id int primary key, body text not null default '', hidden boolean not null default false);
@@ -35,9 +36,9 @@ t.test('changed definitions', async (t) => {
   /** A position from which the query can be resumed now; the subscription has ended. */
   async function leaveAt(query: string): Promise<string> {
     let position = '';
-    await waitFor(async () => {
+    await until(async () => {
       const [topic, id] = await follow(query);
-      await waitFor(() => {
+      await until(() => {
         position =
           [...client.frames, ...client.places].findLast((frame) => frame.topic === topic && frame.position)?.position ??
           '';
@@ -82,7 +83,7 @@ t.test('changed definitions', async (t) => {
     ],
   ];
   for (const [what, sql] of CHANGES) {
-    await t.test(`${what}: whoever follows and whoever resumes from before begins afresh`, async (t) => {
+    await t.test(`${what}: resyncs subscribers, and those that resume from before`, async (t) => {
       await service.sql(`insert into notes (id) select coalesce(max(id), 0) + 1 from notes`);
       const position = await leaveAt('notes');
       const [live] = await follow('notes');
@@ -156,14 +157,10 @@ t.test('changed definitions', async (t) => {
     const altered = altering.then(() => {
       isAltered = true;
     });
-    await waitFor(
-      async () => {
-        await hold();
-        return isAltered;
-      },
-      'the table to be altered',
-      30_000,
-    );
+    await until(async () => {
+      await hold();
+      return isAltered;
+    }, 'the table to be altered');
     await altered;
     const expected = JSON.stringify((await service.sql('select to_jsonb(busy) as row from busy'))[0]?.row);
     const now = (topic: number) => {
@@ -171,7 +168,7 @@ t.test('changed definitions', async (t) => {
       for (const change of client.changes(topic)) row = change.row ?? row;
       return JSON.stringify(row);
     };
-    await waitFor(
+    await until(
       async () => {
         await hold();
         return held !== undefined && now(held.topic) === expected;
@@ -228,7 +225,7 @@ t.test('changed definitions', async (t) => {
         isThere = true;
       };
       following.then(there, there);
-      await waitFor(async () => {
+      await until(async () => {
         const waiting = await service.sql('select from pg_locks where not granted and relation is not null');
         return isThere || waiting.length > 0;
       }, 'the facts to be read');

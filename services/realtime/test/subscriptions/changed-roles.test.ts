@@ -1,8 +1,9 @@
 /** Postgres keeps the row-level security of a role in its plans. After a change of the role, snapshots, windows and changes have the present one. */
 import { randomUUID } from 'node:crypto';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.notes (id int primary key, body text not null default '');
@@ -80,7 +81,7 @@ t.test('follows the rights of a role whose attributes and memberships change', a
     const topic = await client.subscribeAnew('changes', 'listed?select=id', { snapshot: true });
     await service.sql('insert into public.listed values (53), (52), (51)');
     const received = () => client.changes(topic).flatMap(({ row }) => (Number(row?.id) > 50 ? [row?.id] : []));
-    await waitFor(() => received().includes(51), 'the change that every role sees');
+    await until(() => received().includes(51), 'the change that every role sees');
     t.same(
       received().sort(),
       ids.map((id) => id + 50),

@@ -1,8 +1,9 @@
 /** Subscribers that apply everything end equal to SELECT under their rights, whatever goes on beside them. */
+import { until } from '@tidemark/testing';
 import { ModelClient, rowsText } from '@tidemark/testing/live-checker';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { startTestRealtime, type TestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, type TestRealtime, token } from '../test-realtime.ts';
 
 interface Person {
   readonly sub: string;
@@ -39,7 +40,7 @@ function follow(t: Test, service: TestRealtime, query: string, person: Person, s
     client,
     async agrees(ms = 20_000) {
       const text = await wanted();
-      await waitFor(
+      await until(
         () => client.text() === text,
         () =>
           `${query} as ${person.sub} to hold ${text.slice(0, 300)}; it ${client.state} and holds ${client.text().slice(0, 300)}; refusals ${client.refusals.slice(-3)}`,
@@ -88,7 +89,7 @@ t.test('under a publication of all tables, tables that come, change and go are f
   await service.results(`alter table parted detach partition parted_1; insert into parted_1 values (2, 1)`);
   await parted.agrees();
   await service.results(`alter table first set unlogged; insert into first values (5, 5)`);
-  await waitFor(
+  await until(
     () => first.client.refusals.some((code) => /NOT_LIVE|RT_/.test(code)),
     () => `a refusal; ${first.client.state} ${first.client.refusals}`,
   );

@@ -1,11 +1,12 @@
 /** A subscriber may know a definition before the relay does, which renders values by the one that it knows. */
 import { isDeepStrictEqual } from 'node:util';
 import { DDL_PREFIX } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { type HeldQuery, holdQuery } from '../held-query.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `
 create type public.place as (x int, y int);
@@ -30,7 +31,7 @@ t.test('a subscriber that knows a definition before the relay', async (t) => {
     const found = await service.sql(`select to_jsonb(t) as row from ${table} t order by id`);
     const expected = found.map(({ row }) => row);
     const rows = () => [...held.rows.values()];
-    await waitFor(
+    await until(
       () => held.position !== undefined && isDeepStrictEqual(rows(), expected),
       () => `${JSON.stringify(expected)}; there is ${JSON.stringify(rows())}`,
     );

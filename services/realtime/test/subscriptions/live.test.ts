@@ -1,7 +1,8 @@
 import type { LiveChange } from '@tidemark/contracts';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { MATCHES, startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { MATCHES, startTestRealtime, token } from '../test-realtime.ts';
 
 const SETUP = `${MATCHES}
 create table public.plain (id int primary key, grp int not null, big text);
@@ -183,7 +184,7 @@ t.test('live queries', async (t) => {
     for (const after of ['000000001-0000000000000010', `${epochOf(service)}-0000000000000010.00000000`]) {
       const topic = await client.subscribe('s', 'commentary?match_id=eq.1', { after });
       t.match(await client.frame((frame) => frame.op === 'resync' && frame.topic === topic), { reason: /position/ });
-      await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the subscription to end');
+      await until(() => service.realtime.socketStats().subscriptions === 0, 'the subscription to end');
     }
     await client.close();
   });
@@ -221,7 +222,7 @@ t.test('live queries', async (t) => {
     t.match(await client.refusal('half', 'commentary'), { code: 'RT_ID_IN_USE' });
     t.equal(service.realtime.socketStats().subscriptions, 1);
     await client.close();
-    await waitFor(() => service.realtime.socketStats().topics === 0, 'the topics to be forgotten');
+    await until(() => service.realtime.socketStats().topics === 0, 'the topics to be forgotten');
   });
 
   t.test('resyncs subscriptions after a changed grant', async (t) => {
@@ -229,7 +230,7 @@ t.test('live queries', async (t) => {
     const topic = await client.subscribe('s', 'plain', { snapshot: true });
     await service.sql('revoke select on plain from anon');
     t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /rights/ });
-    await waitFor(async () => {
+    await until(async () => {
       client.frames.length = 0;
       return client.subscribe('s', 'plain').then(
         () => false,

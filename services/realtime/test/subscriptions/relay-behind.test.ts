@@ -2,11 +2,11 @@
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
-import { METRICS_ENV, metricsPage } from '@tidemark/testing';
+import { METRICS_ENV, metricsPage, until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { start } from '../../src/start.ts';
 import { LiveClient } from '../live-client.ts';
-import { MATCHES, SECRET, waitFor } from '../test-realtime.ts';
+import { MATCHES, SECRET } from '../test-realtime.ts';
 
 async function startStack(t: Test) {
   const stack = await startTemporaryStack({ replica: false });
@@ -24,7 +24,7 @@ async function startStack(t: Test) {
     ...METRICS_ENV,
   });
   t.teardown(() => runPhases(running.phases, () => {}));
-  await waitFor(async () => (await running.realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
+  await until(async () => (await running.realtime.health.problems()).length === 0, 'the service to be ready');
   /** Frames that were observed on their way from commit to socket. */
   const deliveries = async () => {
     const text = await metricsPage(running.url);
@@ -39,7 +39,7 @@ const snapshotOf = (client: LiveClient, topic: number) =>
 
 async function placeOf(client: LiveClient, topic: number): Promise<string> {
   const find = () => client.places.find((frame) => frame.topic === topic)?.position;
-  await waitFor(() => find() !== undefined, 'the position to come', 30_000);
+  await until(() => find() !== undefined, 'the position to come');
   return find() as string;
 }
 

@@ -1,8 +1,9 @@
-/** A replica whose replay stands still: nothing is read from it by what it does not know yet, and nothing under what it still knows. */
+/** Tests a replica whose replay is paused: it is read neither with definitions that it lacks nor with outdated ones. */
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startReplicated } from '../replicated-realtime.ts';
-import { token, waitFor } from '../test-realtime.ts';
+import { token } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.notes (id int primary key, body text not null default '', hidden boolean not null default false);
@@ -30,14 +31,14 @@ grant select on public.pages to authenticated;
 insert into public.pages values (1), (2);
 alter publication tidemark add table public.notes, public.said, public.rooms, public.pages;`;
 
-t.test('a replica that stands still', async (t) => {
+t.test('serves snapshots from a replica whose replay is paused', async (t) => {
   const { primary, replica, running } = await startReplicated(t, SETUP.split(';\n'), {
     // Only announcements count, since the checks of rights run seldom.
     RIGHTS_CHECK_MS: '600000',
     DEFINITIONS_CHECK_MS: '100',
   });
   const { realtime } = running;
-  await waitFor(async () => (await realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
+  await until(async () => (await realtime.health.problems()).length === 0, 'the service to be ready');
   const client = await new LiveClient(running.url.replace('http', 'ws'), {
     token: await token({ role: 'authenticated', sub: 'ann' }),
   }).open();
@@ -48,7 +49,7 @@ t.test('a replica that stands still', async (t) => {
     const topic = await client.subscribe(id, query, { snapshot: true });
     return client.frames.flatMap((frame) => (frame.op === 'snapshot' && frame.topic === topic ? frame.rows : []));
   }
-  /** The replica stands still from here on. It has known everything before, so it is healthy for some seconds. */
+  /** Pauses replay. The replica has replayed everything before, so it counts as healthy for some seconds. */
   const behind = (name: string, run: (t: Test) => Promise<void>) =>
     t.test(name, async (t) => {
       await replica.caughtUp();
@@ -141,7 +142,7 @@ t.test('a replica that stands still', async (t) => {
   await behind('a role that is no longer a member sees nothing more, and resumes from nowhere before', async (t) => {
     const place = async (topic: number) => {
       let position: string | undefined;
-      await waitFor(() => {
+      await until(() => {
         position = [...client.frames, ...client.places].findLast(
           (frame) => frame.topic === topic && frame.position,
         )?.position;

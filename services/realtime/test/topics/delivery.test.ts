@@ -1,8 +1,9 @@
 /** Mode latest, and batches under load. */
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { WriteRate } from '../../src/topics/write-rate.ts';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime } from '../test-realtime.ts';
 
 t.test('measures the write rate over the last tenth of a second', async (t) => {
   const writeRate = new WriteRate(1_000);
@@ -55,7 +56,7 @@ t.test('delivery', async (t) => {
       }
       return [...state.values()];
     };
-    await waitFor(
+    await until(
       () => JSON.stringify(apply()) === JSON.stringify(expected),
       () => `${expected}; it is ${apply()}`,
     );
@@ -74,7 +75,7 @@ t.test('delivery', async (t) => {
     client.send({ op: 'unsubscribe', id: 's' });
     await service.sql(`insert into commentary (match_id, body) values (2, 'b'), (2, 'c')`);
     await client.subscribe('again', 'commentary?match_id=eq.2', { mode: 'latest', after: first?.position });
-    await waitFor(
+    await until(
       () => client.changes().length === 3,
       () => JSON.stringify(client.frames),
     );
@@ -94,7 +95,7 @@ t.test('delivery', async (t) => {
     // In two envelopes, of which the second one does not concern the query.
     await service.sql(`insert into commentary (match_id, body) select 5 + n / 501, 'n' from generate_series(1, 600) n`);
     await client.subscribe('again', 'commentary?match_id=eq.5', { mode: 'latest', after: first.position });
-    await waitFor(() => client.changes().length === 501, 'the changes behind the position');
+    await until(() => client.changes().length === 501, 'the changes behind the position');
     t.equal(
       client.frames.some((frame) => frame.op === 'changes' && frame.more === true),
       false,
@@ -120,7 +121,7 @@ t.test('delivery', async (t) => {
     }
     const expected = Array.from({ length: 200 }, (_, n) => `x${n}`);
     for (const client of clients) {
-      await waitFor(
+      await until(
         () => client.changes().length >= 200,
         () => `200 changes; there are ${client.changes().length}`,
       );
@@ -134,7 +135,7 @@ t.test('delivery', async (t) => {
       ...late.frames.flatMap((frame) => (frame.op === 'snapshot' ? frame.rows.map((row) => row.body) : [])),
       ...late.changes().map((change) => change.row?.body),
     ];
-    await waitFor(
+    await until(
       () => seen().length >= 200,
       () => `200 for the late one; there are ${seen().length}`,
     );

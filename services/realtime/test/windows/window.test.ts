@@ -1,8 +1,9 @@
 /** Live windows: the first rows in an order, as they change. */
+import { until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { openStream } from '../open-stream.ts';
-import { MATCHES, startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { MATCHES, startTestRealtime, token } from '../test-realtime.ts';
 import { windowRows } from './window-rows.ts';
 
 const SETUP = `${MATCHES}
@@ -34,7 +35,7 @@ t.test('windows', async (t) => {
   };
   const equal = async (t: Test, client: LiveClient, topic: number, sql: string) => {
     const expected = JSON.stringify(await service.sql(sql));
-    await waitFor(
+    await until(
       () => JSON.stringify(held(client, topic)) === expected,
       () => `${expected}; it is ${JSON.stringify(held(client, topic))}`,
     );
@@ -139,7 +140,7 @@ t.test('windows', async (t) => {
     await equal(t, ann, ids[0], sql('ann'));
     await equal(t, bob, ids[1], sql('bob'));
     await service.sql(`insert into muted values ('ann')`);
-    await waitFor(() => held(ann, ids[0]).length === 0, 'all of them to leave');
+    await until(() => held(ann, ids[0]).length === 0, 'all of them to leave');
     const others = JSON.stringify(ann.frames.filter((frame) => frame.op === 'snapshot' || frame.op === 'changes'));
     t.notOk(others.includes('bob'), 'nothing of the other');
     await equal(t, bob, ids[1], sql('bob'));
@@ -153,7 +154,7 @@ t.test('windows', async (t) => {
     const shows = async (stream: { events: { data: unknown }[] }) => {
       const expected = JSON.stringify(await service.sql(sql));
       const shown = () => JSON.stringify(windowRows(stream.events.map(({ data }) => data as never)));
-      await waitFor(
+      await until(
         () => shown() === expected,
         () => `${expected}; it is ${shown()}`,
       );
@@ -213,7 +214,7 @@ t.test('windows', async (t) => {
       return answer.op === 'snapshot' ? undefined : answer;
     };
     let refused: Awaited<ReturnType<typeof refusal>>;
-    await waitFor(async () => {
+    await until(async () => {
       refused = await refusal();
       return refused !== undefined;
     }, 'the epoch to be noticed');
@@ -222,11 +223,11 @@ t.test('windows', async (t) => {
     await service.sql(
       'select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database()',
     );
-    await waitFor(async () => (await refusal()) === undefined, 'the window');
+    await until(async () => (await refusal()) === undefined, 'the window');
     t.match(service.realtime.relay?.stats().epoch, /^z/);
   });
 
-  await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'nobody to be left');
+  await until(() => service.realtime.socketStats().subscriptions === 0, 'nobody to be left');
 });
 
 t.test('continues windows when the relay moves or the instance stops', async (t) => {
@@ -237,7 +238,7 @@ t.test('continues windows when the relay moves or the instance stops', async (t)
   const query = 'commentary?select=id,minute&order=minute.desc&limit=5';
   const shows = async (client: LiveClient, topic: number) => {
     const sql = 'select id::int, minute from commentary order by minute desc, id limit 5';
-    await waitFor(
+    await until(
       async () => JSON.stringify(held(client, topic)) === JSON.stringify(await service.sql(sql)),
       () => `the database; it is ${JSON.stringify(held(client, topic))}`,
     );
@@ -255,14 +256,11 @@ t.test('continues windows when the relay moves or the instance stops', async (t)
   let topic = await client.subscribe('w', query, { snapshot: true });
   const grows = async (client: LiveClient, topic: number) => {
     const seen = client.changes(topic).length;
-    await waitFor(() => client.changes(topic).length > seen + 20, 'changes to go on');
+    await until(() => client.changes(topic).length > seen + 20, 'changes to go on');
   };
   await grows(client, topic);
   await service.realtime.relay?.stop();
-  await waitFor(
-    () => [second, third].some(({ realtime }) => realtime.relay?.stats().role === 'active'),
-    'another relay',
-  );
+  await until(() => [second, third].some(({ realtime }) => realtime.relay?.stats().role === 'active'), 'another relay');
   await grows(client, topic);
   t.same(
     client.frames.filter((frame) => frame.op === 'resync' || frame.op === 'error'),

@@ -21,7 +21,7 @@ export interface PartialTransactions {
   last: string;
 }
 
-/** Long enough for a busy machine, short enough that some tokens expire. */
+/** This is enough for a busy machine, and some tokens expire within a run. */
 const TOKEN_S = 30;
 const SEED = 7;
 

@@ -5,7 +5,7 @@ import { closedLoop, openLoop } from '../../measuring/loops.ts';
 export interface OpenLoopResponse {
   readonly status: number;
   readonly retryAfter: boolean;
-  /** Since the request was due, so that a slow client hides nothing. */
+  /** Time since the request was due, so that a slow client hides nothing. */
   readonly ms: number;
   readonly at: number;
 }

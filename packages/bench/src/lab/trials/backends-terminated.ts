@@ -21,7 +21,7 @@ const PACE = {
   full: { warmResponses: 5_000, beforeMs: 3_000, afterMs: 4_000 },
 };
 const RESPONSE_MS = 5_000;
-/** On a quiet machine. A quick run only checks that responses come again. */
+/** Limit on a quiet machine. A quick run only checks that responses come again. */
 const RECOVERY_MS = 2_000;
 const RECOVERED_SHARE = 0.9;
 

@@ -26,7 +26,7 @@ const MAX_RSS_MB = 700;
 /** Private memory of a Postgres backend: DB_PREPARED_BYTES of prepared statements, and its caches of tables. */
 const MAX_BACKEND_MB = 80;
 const MAX_RESPONSE_MB = 64;
-/** On a machine that runs other tests, an attack is slow. */
+/** An attack is slow on a machine that runs other tests. */
 const REFUSED_WITHIN_MS = 60_000;
 const DELIVERED_WITHIN_MS = 30_000;
 /** Short enough to cut off slow readers within a quick round. */

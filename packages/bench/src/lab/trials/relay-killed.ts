@@ -3,7 +3,7 @@ import { pause } from '../../measuring/waiting.ts';
 import { liveFaultTrial } from '../live-faults/live-faults.ts';
 
 const KILLS = { quick: 2, full: 20 };
-/** Long enough for the relay to publish, too short to settle. */
+/** Between two kills the relay has time to publish, but not always to report the acknowledged position. */
 const INTERVAL_MS = { quick: 200, full: 1_000 };
 
 export const relayKilled = liveFaultTrial({

@@ -11,7 +11,7 @@ import { atMost, equal, type Trial } from '../trial.ts';
 const CYCLES = { quick: 3, full: 10 };
 const SOCKETS = { quick: 200, full: 1_000 };
 const WARM_CYCLES = { quick: 4, full: 2 };
-/** As a share of the heap before; with few sockets, code that is compiled meanwhile is as large. */
+/** Share of the heap before the trial. With few sockets, the code that is compiled meanwhile is as large as their memory. */
 const MAX_HEAP_GROWTH = { quick: 0.1, full: 0.05 };
 const COLLECTIONS = 3;
 const COLLECTION_MS = 200;

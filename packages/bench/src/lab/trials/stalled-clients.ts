@@ -1,5 +1,5 @@
 /**
- * Half of the stalled clients read again before they are cut off, and are told to resync. The others resume; in a
+ * Half of the stalled clients read again before they are cut off, and are resynced. The others resume; in a
  * full run more has changed than HISTORY_BYTES holds, and they resync.
  */
 import { type ResumingClients, startResumingClients } from '../../live/clients/resuming-clients.ts';
@@ -20,7 +20,7 @@ const HEAVY_FROM = 1_000;
 const HEAVY_BYTES = 50_000;
 /** Interval of long rows for each stalling client. The kernel buffers 4 MB for each before the instance does. */
 const HEAVY_EACH_MS = { quick: 25, full: 250 };
-/** Long rows written together: a burst to all stalling clients would delay the others. */
+/** Number of long rows written together. A burst to all stalling clients would delay the others. */
 const HEAVY_BATCH = 2;
 const MAX_BUFFER_BYTES = { quick: 256 * 1_024, full: 1024 ** 2 };
 const SLOW_MS = { quick: 3_000, full: 30_000 };

@@ -65,7 +65,7 @@ function draw(message: ToDrawing): void {
   }
 }
 
-/** With the beginning of what follows on the same page. */
+/** Draws a heading on the same page as the `follows` points below it. */
 function heading(text: string | undefined, follows: number): void {
   if (!text) return;
   pages.ensure(24 + follows);

@@ -25,7 +25,7 @@ export class Pages {
     this.#title = title;
     this.width = size[0] - 2 * MARGIN;
     this.bottom = size[1] - MARGIN - 16;
-    // Without its cache of layouts, which keeps each different text: https://github.com/foliojs/pdfkit/issues/932.
+    // The cache of layouts would keep each different text: https://github.com/foliojs/pdfkit/issues/932.
     const options = { size, margin: MARGIN, info: { Title: title, Creator: 'Tidemark' }, fontLayoutCache: false };
     this.doc = new PDFDocument(options as PDFKit.PDFDocumentOptions);
     for (const [name, file] of Object.entries(FONT_FILES)) this.doc.registerFont(name, file);

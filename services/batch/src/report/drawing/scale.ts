@@ -27,5 +27,5 @@ function roundStep(least: number): number {
   return factor * power;
 }
 
-/** As short as its precision allows, without the digits that floating point adds. */
+/** Returns the shortest text of the value, without the digits that floating point adds. */
 export const tickText = (value: number): string => String(Number(value.toPrecision(10)));

@@ -1,6 +1,6 @@
 /**
- * Where the limits bind only while the gateway is busy, nothing is counted meanwhile: a request then costs one look
- * at a flag.
+ * If the limits apply only while the gateway is busy, requests are not counted at other times, so that each costs
+ * only the check of a flag.
  */
 import type { IncomingMessage } from 'node:http';
 import {

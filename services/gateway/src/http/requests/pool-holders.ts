@@ -1,4 +1,4 @@
-/** Samples of who has held a connection of each pool for longest: a request that waited learns whom it waited for. */
+/** Samples of who has held a connection of each pool for longest: they name the holder for which a request waited. */
 import type { RequestRecord } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import { every, type Repeating, type TaskFailed } from '@tidemark/service';

@@ -16,7 +16,7 @@ function registerExportMetrics(metrics: Metrics, exporter: Exporter, max: number
   show('tidemark_exports_active', 'Running exports', () => exporter.active);
   show('tidemark_exports_limit', 'Maximum number of running exports', () => max);
   show('tidemark_exports_refused_total', 'Exports refused because too many were running', () => exporter.refusedTotal);
-  metrics.gauge('tidemark_streams_total', 'Streams by how they ended', ['result'], (gauge) => {
+  metrics.gauge('tidemark_streams_total', 'Ended streams, by their outcome', ['result'], (gauge) => {
     const { completedTotal, abortedTotal, failedTotal } = exporter.stats;
     gauge.set({ result: 'completed' }, completedTotal);
     gauge.set({ result: 'aborted' }, abortedTotal);

@@ -26,7 +26,7 @@ const itemsOf = (columns: string, condition: string) =>
   answerSql(`select ${columns} from tidemark.job_items
     where job_id = $1 and index > $2::int and ${condition} and ($4::text is null or code = $4::text) order by index limit $3::int`);
 
-/** With items that are planned and not done; these have no code. */
+/** The list also has items that are planned and not done, which have no code. */
 const ALL_ITEMS = answerSql('select * from tidemark.items_of_job($1, $2::int, $3::int)');
 
 const PAGES = {

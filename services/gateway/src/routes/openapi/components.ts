@@ -68,7 +68,7 @@ export const problemSchema: Schema = {
     type: { type: 'string' },
     title: { type: 'string' },
     status: { type: 'integer' },
-    code: { type: 'string', description: 'what a program branches on' },
+    code: { type: 'string', description: 'code for programs to branch on' },
     message: { type: 'string', description: 'what happened, with the received value' },
     details: { type: ['string', 'array', 'null'] },
     hint: { type: ['string', 'null'], description: 'what to do about it' },

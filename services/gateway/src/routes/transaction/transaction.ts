@@ -20,7 +20,7 @@ import { planOperation } from './plan-operation.ts';
 
 const ROUTE = 'POST /api/v1/transaction';
 const ASKED = { holder: { route: ROUTE } };
-/** Before each operation: what a policy or function may read of the request, and an end to what the operation before it has set. */
+/** Runs before each operation: tells policies and functions its method and path, and clears the response that the last one set. */
 const SETTINGS = `select set_config('request.method', $1, true), set_config('request.path', $2, true),
   set_config('response.headers', '', true), set_config('response.status', '', true)`;
 

@@ -33,8 +33,11 @@ export function startIdempotencySweeper(options: {
 }): IdempotencySweeper {
   const { db, metrics, limits, onError } = options;
   const budget = new KeyBudget(limits);
-  metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted and kept since', [], (gauge) =>
-    gauge.set(budget.keys.used),
+  metrics.gauge(
+    'tidemark_idempotency_keys',
+    'Stored Idempotency-Keys: the last count and those of this gateway since',
+    [],
+    (gauge) => gauge.set(budget.keys.used),
   );
   metrics.gauge('tidemark_idempotency_bytes', 'Bytes of the replies kept for Idempotency-Keys', [], (gauge) =>
     gauge.set(budget.bytes.used),

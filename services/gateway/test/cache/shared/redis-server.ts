@@ -3,10 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
-import { freePort } from '@tidemark/testing';
+import { freePort, until } from '@tidemark/testing';
 import { debianProgram } from '@tidemark/testing/debian';
 import type { Test } from 'tap';
-import { until } from '../relay.ts';
 
 const PATHS = [
   '/usr/bin/redis-server',

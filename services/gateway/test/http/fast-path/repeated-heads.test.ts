@@ -1,8 +1,9 @@
 /** A hit whose head is repeated has the bytes of one that Node composed, but for its date and tidemark. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { until, useCachedGateway } from '../../cache/relay.ts';
+import { useCachedGateway } from '../../cache/relay.ts';
 
 const script = `create table rows (id int primary key, name text);
 insert into rows values (1, 'one'), (2, 'Käse'), (3, '鯨 🐋');

@@ -1,7 +1,8 @@
 /** Answers of fastify, of the fast path and of the load shedder have the same headers for browsers. */
 import { connect } from 'node:net';
+import { until } from '@tidemark/testing';
 import t from 'tap';
-import { until, useCachedGateway } from '../../cache/relay.ts';
+import { useCachedGateway } from '../../cache/relay.ts';
 
 const ORIGINS = 'https://a.example, https://b.example';
 const script = `create table rows (id int primary key, name text);
@@ -9,7 +10,7 @@ insert into rows values (1, 'one');
 grant select on rows to anon;
 alter publication tidemark add table rows;`;
 const PATH = '/rest/v1/rows?select=name&id=gte.0';
-/** Not for browsers, or different for an answer that is no data. */
+/** Headers that do not concern browsers, or that differ on an answer without data. */
 const OTHERS =
   /^(cache-control|cache-status|connection|content-(length|location|profile|range|type)|date|etag|keep-alive|retry-after|tidemark|tidemark-source)$/;
 

@@ -1,5 +1,6 @@
 /** Tests the load shedder in front of an app, without Postgres. */
 import { createMetrics, type FirstHandler, serverFactory } from '@tidemark/service';
+import { until } from '@tidemark/testing';
 import { fastify } from 'fastify';
 import t from 'tap';
 import { createLoadShedder } from '../../../src/http/limits/load-shedder.ts';
@@ -82,56 +83,35 @@ t.test('refuses new requests while the event loop is late, but not after a singl
   };
   work();
   const seen = new Set<number>();
-  const deadline = Date.now() + 20_000;
-  while (!seen.has(503) && Date.now() < deadline) {
+  await until(async () => {
     for (const { status } of await Promise.all(Array.from({ length: 10 }, () => ask('/rest/v1/x')))) seen.add(status);
-  }
-  t.ok(seen.has(503), 'refused');
+    return seen.has(503);
+  }, 'a request is refused');
   t.equal((await ask('/livez')).status, 200, 'a probe passes');
   working = false;
-  for (let status = 503; status !== 200 && Date.now() < deadline; ) {
-    status = (await ask('/rest/v1/x')).status;
-    seen.add(status);
-  }
-  t.ok(seen.has(200), 'and it ends with its cause');
+  await until(async () => (await ask('/rest/v1/x')).status === 200, 'requests are answered when the loop is free');
+});
+
+t.test('isOverHalf() counts requests in flight, and how long a new request would wait for Postgres', async (t) => {
+  const becomes = (wanted: boolean) => until(() => overload.isOverHalf() === wanted, `isOverHalf() is ${wanted}`);
+  await becomes(false);
+  inFlight = 3;
+  await becomes(true);
+  inFlight = 0;
+  await becomes(false);
+  queue.waiting = 40;
+  await becomes(true);
+  // As many wait as before, but they are served at once.
+  const serving = setInterval(() => {
+    queue.acquiredTotal += 100;
+  }, 5);
+  t.teardown(() => clearInterval(serving));
+  await becomes(false);
 });
 
 t.test(
-  'over half of what it refuses at: by requests in flight, and by how long a newcomer would wait for Postgres',
+  'isHalfUsed() is true while over half of a pool or of the event loop’s time is in use, and for a while after',
   async (t) => {
-    const becomes = async (wanted: boolean) => {
-      const deadline = Date.now() + 20_000;
-      while (overload.isOverHalf() !== wanted) {
-        if (Date.now() > deadline) throw new Error(`it does not become ${wanted}`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    };
-    await becomes(false);
-    inFlight = 3;
-    await becomes(true);
-    inFlight = 0;
-    await becomes(false);
-    queue.waiting = 40;
-    await becomes(true);
-    // As many wait as before, but they are served at once.
-    const serving = setInterval(() => {
-      queue.acquiredTotal += 100;
-    }, 5);
-    t.teardown(() => clearInterval(serving));
-    await becomes(false);
-  },
-);
-
-t.test(
-  'over half of a pool in use, or of the event loop’s time: the gateway is half used, and for a while after',
-  async (t) => {
-    const until = async (what: string, isSo: () => boolean) => {
-      const deadline = Date.now() + 30_000;
-      while (!isSo()) {
-        if (Date.now() > deadline) throw new Error(`never: ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    };
     const watch = (busy: number) =>
       watchOverload({
         loopMs: 60_000,
@@ -146,7 +126,7 @@ t.test(
       idle.stop();
       busy.stop();
     });
-    await until('the pool is half used', () => busy.isHalfUsed());
+    await until(() => busy.isHalfUsed(), 'the pool is half used');
     t.equal(busy.isOverHalf(), false, 'which is less than overload');
     const ends = Date.now() + 10_000;
     while (!idle.isHalfUsed() && Date.now() < ends) {

@@ -1,5 +1,6 @@
 /** Every statement has its role's limit, whatever is asked for, and ends when its client has gone: seen in pg_stat_activity. */
 import { connect } from 'node:net';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
@@ -49,14 +50,6 @@ const SLEEPING = `select count(*)::int as n from pg_stat_activity
 async function sleeping(): Promise<number> {
   const [[primary], [standby]] = await Promise.all([sql.unsafe(SLEEPING), replica.unsafe(SLEEPING)]);
   return primary?.n + standby?.n;
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within 10 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** Each way to have a slow statement run. */
@@ -132,10 +125,10 @@ t.test('cancels the statement of a client that leaves', async (t) => {
     if (init.body) headers.set('content-type', 'application/json');
     const answer = fetch(`${url}${path}`, { ...init, headers, signal: gone.signal });
     const ended = t.rejects(answer, { name: 'AbortError' }, name);
-    await until(`${name} runs`, async () => (await sleeping()) > 0);
+    await until(async () => (await sleeping()) > 0, `${name} runs`);
     gone.abort();
     await ended;
-    await until(`${name} is cancelled`, async () => (await sleeping()) === 0);
+    await until(async () => (await sleeping()) === 0, `${name} is cancelled`);
   }
   t.equal((await sql`select 1 from slow_writes`).length, 0, 'nothing was written');
   const after = await gateway.request('/rest/v1/slow?select=id&order=id', { claims: ADA });
@@ -147,14 +140,14 @@ t.test('cancels a shared statement when both of its clients have left', async (t
   const ask = (signal: AbortSignal) =>
     gateway.request('/rest/v1/slow_view?select=id,note&limit=2', { claims: ADA, signal }).catch(() => 'gone');
   const [first, second] = controllers.map(({ signal }) => ask(signal));
-  await until('it runs', async () => (await sleeping()) > 0);
+  await until(async () => (await sleeping()) > 0, 'it runs');
   controllers[0]?.abort();
   await first;
   await new Promise((resolve) => setTimeout(resolve, 200));
   t.ok((await sleeping()) > 0, 'the other still waits');
   controllers[1]?.abort();
   await second;
-  await until('it is cancelled', async () => (await sleeping()) === 0);
+  await until(async () => (await sleeping()) === 0, 'it is cancelled');
 });
 
 t.test('a request leaves the connection queue when its client leaves', async (t) => {
@@ -164,10 +157,10 @@ t.test('a request leaves the connection queue when its client leaves', async (t)
       .request('/rest/v1/rpc/sleeps', { method: 'POST', body: '{}', claims: ADA, signal: gone.signal })
       .catch(() => undefined);
   const calls = Array.from({ length: 12 }, call);
-  await until('the pool is busy, all but its reserve', async () => (await sleeping()) >= 3);
+  await until(async () => (await sleeping()) >= 3, 'the pool is busy, all but its reserve');
   gone.abort();
   await Promise.all(calls);
-  await until('all are cancelled', async () => (await sleeping()) === 0);
+  await until(async () => (await sleeping()) === 0, 'all are cancelled');
   const began = performance.now();
   const answer = await gateway.request('/rest/v1/rpc/sleeps', { method: 'POST', body: '{"ms": 1}', claims: ADA });
   t.equal(answer.status, 200);
@@ -180,14 +173,14 @@ t.test('a client that resets its connection is noticed as well, and pipelined re
   const socket = connect(Number(port), hostname);
   const request = `GET /rest/v1/slow_view?select=id HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAccept-Profile: public\r\n`;
   socket.write(`${request}X-N: 1\r\n\r\n${request.replace('select=id', 'select=note')}\r\n`);
-  await until('they run', async () => (await sleeping()) > 0);
+  await until(async () => (await sleeping()) > 0, 'they run');
   socket.resetAndDestroy();
-  await until('they are cancelled', async () => (await sleeping()) === 0);
+  await until(async () => (await sleeping()) === 0, 'they are cancelled');
   t.pass();
 });
 
 t.test(
-  'whose statements are cut off again and again is refused the next ones while a pool is half used, others are not',
+  'while a pool is half used, an identity whose statements are cut off repeatedly is refused; others are not',
   async (t) => {
     const url = await gateway.another({ WORK_LIMITS: 'anon=500/10s', STATEMENT_TIMEOUTS: 'anon=300ms,*=15s' });
     const token = await gateway.token(ADA);
@@ -199,13 +192,13 @@ t.test(
       });
     const asAda = { authorization: `Bearer ${token}` };
     const seen = new Set<string>();
-    await until('anon is refused for what its statements have cost', async () => {
+    await until(async () => {
       // Three of four connections are in use: by Ada, whose statements end, and by those of anon, which are cut off.
       const [ada, ...anon] = await Promise.all([sleep(100, asAda), sleep(30_000), sleep(30_000), sleep(30_000)]);
       t.equal(ada?.status, 200);
       for (const answer of anon) seen.add(((await answer.json()) as { code: string }).code);
       return seen.has('GATEWAY_WORK_LIMITED');
-    });
+    }, 'anon is refused for what its statements have cost');
     t.ok(seen.has('57014'), 'they ran until they were cut off');
     t.equal((await sleep(1, asAda)).status, 200);
     const refused = await sleep(1);

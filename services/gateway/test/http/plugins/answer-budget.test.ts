@@ -1,5 +1,6 @@
 /** The bytes of answers are bounded: of one, of all at once, and of what nested embeds can multiply to. */
 import { connect, type Socket } from 'node:net';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
@@ -35,10 +36,6 @@ const metric = async (name: string) => {
   const text = await (await fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
 };
-async function until(what: string, condition: () => Promise<boolean>) {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) if (Date.now() > deadline) throw new Error(`not in 20 s: ${what}`);
-}
 
 t.test('every route refuses an answer over ANSWER_MAX_BYTES and names the remedy', async (t) => {
   const prefer = 'return=representation';
@@ -196,6 +193,6 @@ t.test('clients that do not read their responses neither fill the memory nor blo
     leave(`Authorization: Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada', jti })}`);
   t.same([await bearer('1'), await bearer('2')], ['200', '503'], 'and a subject has one share, with whatever tokens');
   end();
-  await until('the bytes are free again', async () => (await held()) === 0);
+  await until(async () => (await held()) === 0, 'the bytes are free again');
   t.equal((await (await fetch(`${url}${path}`)).text()).length, 12 * MB + 2);
 });

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
-t.test('tokens that are refused', async (t) => {
+t.test('refused tokens get the reasons that PostgREST gives', async (t) => {
   const gateway = await useGateway(t, { env: { JWT_CLOCK_SKEW_S: '' } });
   const now = Math.floor(Date.now() / 1_000);
   const with_ = async (token: string) => {

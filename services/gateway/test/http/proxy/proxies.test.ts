@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
-import { openHandshake, until } from './handshake.ts';
+import { openHandshake } from './handshake.ts';
 
 const ANSWER_101 = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
 /** In place of realtime and metrics: hands each WebSocket to `accept`, and answers each request with what came. */

@@ -1,11 +1,11 @@
 /** The proxy before a real realtime service. */
 import { once } from 'node:events';
-import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import { METRICS_ENV, until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { useGateway } from '../../gateway-fixture.ts';
 import { forkRealtime } from '../../realtime-process.ts';
-import { openHandshake, until } from './handshake.ts';
+import { openHandshake } from './handshake.ts';
 
 t.test('passes tokens in headers, close codes and the frame limit of the realtime service', async (t) => {
   const gateway = await useGateway(t, {});

@@ -1,11 +1,10 @@
 /** Records of requests, asked for over NATS as the metrics service does. */
 import { connectBus } from '@tidemark/bus';
 import { HeldAnswer, type RequestRecord, RequestsAnswer } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { RequestRecords } from '../../../src/http/requests/request-records.ts';
 import { RequestParts } from '../../../src/request/request-parts.ts';
-import { until } from '../../cache/relay.ts';
 import { useGateway } from '../../gateway-fixture.ts';
 
 const stack = await useTestStack();

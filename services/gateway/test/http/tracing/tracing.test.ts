@@ -1,10 +1,10 @@
 /** One trace from the request to the frame on the socket, at a collector that speaks OTLP/HTTP; and Server-Timing. */
 import { once } from 'node:events';
 import { createMetrics, openTracing, parseTraceparent } from '@tidemark/service';
-import { openSpanCollector } from '@tidemark/testing';
+import { openSpanCollector, until } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { until, useCachedGateway } from '../../cache/relay.ts';
+import { useCachedGateway } from '../../cache/relay.ts';
 
 const collector = await openSpanCollector();
 t.teardown(() => collector.close());

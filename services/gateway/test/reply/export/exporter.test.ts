@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
@@ -12,18 +13,12 @@ const { url, sql, replica, request, token } = await useGateway(t, {
 });
 const SERVICE = { claims: { role: 'service_role' } };
 const as = (accept: string, more: Record<string, string> = {}) => ({ ...SERVICE, headers: { accept, ...more } });
-const until = async (what: string, condition: () => Promise<unknown>) => {
-  for (const deadline = Date.now() + 8_000; !(await condition()); ) {
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
 const { lsn } = (await sql`select pg_current_wal_flush_lsn()::text as lsn`)[0] as { lsn: string };
 await until(
-  'the replica has it',
   async () => (await replica`select pg_last_wal_replay_lsn() >= ${lsn}::pg_lsn as ok`)[0]?.ok,
+  'the replica has it',
 );
-await until('the gateway answers', async () => (await request('/rest/v1/events?limit=1', SERVICE)).ok);
+await until(async () => (await request('/rest/v1/events?limit=1', SERVICE)).ok, 'the gateway answers');
 /** RFC 4180. */
 const parseCsv = (text: string) => {
   const rows: string[][] = [[]];
@@ -127,7 +122,7 @@ t.test('Prefer asks for a stream of JSON, a status line, a file name', async (t)
   t.equal((await numbers.text()).trimEnd().split('\n').length, 150);
   const head = await request('/rest/v1/events', { ...as('text/csv'), method: 'HEAD' });
   t.equal(head.status, 200);
-  await until('all connections are free', async () => (await busyExports()) === 0);
+  await until(async () => (await busyExports()) === 0, 'all connections are free');
 });
 
 t.test('compresses an export while it streams', async (t) => {
@@ -150,10 +145,10 @@ t.test(
     t.match(await third.json(), { code: 'GATEWAY_EXPORTS_BUSY' });
     const began = Date.now();
     first.asked.destroy();
-    await until('one is free', async () => (await busyExports()) === 1);
+    await until(async () => (await busyExports()) === 1, 'one is free');
     t.ok(Date.now() - began < 1_000, 'within a second');
     // Never read: what the kernels hold fills up, and then it stalls.
-    await until('the stalled one is free', async () => (await busyExports()) === 0);
+    await until(async () => (await busyExports()) === 0, 'the stalled one is free');
     const ended = closed(second.response);
     second.response.resume();
     await ended;
@@ -185,7 +180,7 @@ t.test('a backend killed in the middle breaks the transfer; a status line tells 
   t.ok(told.response.complete);
   const lines = text.trimEnd().split('\n');
   t.match(JSON.parse(lines.at(-1)!), { '@status': 'failed', code: /57P01|DB_CONNECTION_LOST/ });
-  await until('all connections are free', async () => (await busyExports()) === 0);
+  await until(async () => (await busyExports()) === 0, 'all connections are free');
 });
 
 const ORDERS = [

@@ -29,7 +29,7 @@ export async function useFiles(t: Test) {
     },
   });
 
-  /** Without a Content-Type of its own, unlike the fixture's. */
+  /** Adds no Content-Type, unlike the request of the gateway's fixture. */
   async function request(path: string, { claims, ...init }: RequestInit & { claims?: Claims } = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (claims) headers.set('authorization', `Bearer ${await gateway.token(claims)}`);
@@ -57,7 +57,7 @@ export async function useFiles(t: Test) {
     (await readdir(gateway.filesDir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
       .length;
 
-  /** As it is written, which fetch would tidy up; ends when the server closes or a whole answer has come. */
+  /** Sends the line as it is, which fetch would normalize. Ends when the server closes or a whole answer has come. */
   function rawRequest(line: string, token: string, body: string, declared = body.length): Promise<string> {
     return exchange([line, `authorization: Bearer ${token}`], body, declared);
   }

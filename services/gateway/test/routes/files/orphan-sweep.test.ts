@@ -1,6 +1,8 @@
 /** Tests that the next start sweeps files without a row, which a crash has left, and no others. */
+
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
@@ -24,9 +26,7 @@ t.test('deletes old files without a row at the start, and keeps young ones', asy
   await Promise.all([age(orphan), age(part)]);
   await gateway.another();
   const isThere = (file: string) => stat(file).then(Boolean, () => false);
-  for (const deadline = Date.now() + 15_000; (await isThere(orphan)) && Date.now() < deadline; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(async () => !(await isThere(orphan)), 'the orphan is deleted');
   t.same(await Promise.all([orphan, part, young].map(isThere)), [false, false, true]);
   t.equal(await (await fetch(url, { headers })).text(), 'kept');
 });

@@ -38,7 +38,7 @@ t.test('an insert without SET ROLE must name the role', async (t) => {
   await sql`insert into tidemark.jobs (kind, spec, role) values ('x', '{}', 'service_role')`;
 });
 
-t.test('claims are not to be had: not by *, not by name, not by operators', async (t) => {
+t.test('nobody can read the claims of a job: not by *, not by name, not as an operator', async (t) => {
   const id = await started(ada);
   t.notMatch(await (await request(`/api/v1/jobs/${id}`, { claims: ada })).text(), /ada@example/);
   const tidemark = { 'accept-profile': 'tidemark' };

@@ -1,6 +1,8 @@
 /** The document is valid, live, and shows what the role may use and nothing else. */
+
 import { readFile } from 'node:fs/promises';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 
@@ -86,9 +88,9 @@ t.test('follows the schema and the grants; unchanged it is not sent again', asyn
   await gateway.sql`create table public.brand_new (id int primary key)`;
   await gateway.sql`grant select on public.brand_new to authenticated`;
   const seen = async () => Boolean(((await (await read(ada)).json()) as Document).paths['/rest/v1/brand_new']);
-  t.ok(await comesTrue(seen));
+  t.ok(await until(seen));
   await gateway.sql`revoke select on public.brand_new from authenticated`;
-  t.ok(await comesTrue(async () => !(await seen())));
+  t.ok(await until(async () => !(await seen())));
 });
 
 t.test('the page and all that it needs come from here, under a strict policy', async (t) => {
@@ -148,11 +150,4 @@ function repeatedParameters(document: Document): string[] {
 function repeatedIds(document: Document): string[] {
   const ids = operations(document).map(([, { operationId }]) => operationId as string);
   return ids.filter((id, i) => ids.indexOf(id) !== i);
-}
-
-async function comesTrue(condition: () => Promise<boolean>): Promise<boolean> {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((r) => setTimeout(r, 50))) {
-    if (await condition()) return true;
-  }
-  return false;
 }

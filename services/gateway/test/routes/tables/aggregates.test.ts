@@ -1,4 +1,4 @@
-/** Aggregates, spreads and orders by embedded tables, compared with SQL that says the same another way. */
+/** Aggregates, spreads and orders by embedded tables, compared with equivalent SQL of another form. */
 import t from 'tap';
 import { jsonAsRole } from '../../as-role.ts';
 import { useGateway } from '../../gateway-fixture.ts';

@@ -1,4 +1,4 @@
-/** Names of tables, columns and aliases of a request are never taken for names that the planner makes. */
+/** Tests that names of tables, columns and aliases in a request are never confused with generated names. */
 import t from 'tap';
 import { jsonAsRole } from '../../as-role.ts';
 import { useGateway } from '../../gateway-fixture.ts';
@@ -39,7 +39,7 @@ const write = (method: string, body: unknown, prefer = 'return=representation') 
   headers: { prefer },
 });
 
-t.test('reads whose names equal generated ones answer as Postgres does', async (t) => {
+t.test('reads whose names equal generated names answer as Postgres does', async (t) => {
   const parent = (child: string, columns: string) =>
     `select ${child}.id, (select row_to_json(r) from (select ${columns} from b_dev where b_dev.id = ${child}.id) r) as b_dev from ${child} order by ${child}.id`;
   const cases: [string, string][] = [
@@ -92,7 +92,7 @@ t.test('pages by key keep their order when a column is shown under a generated n
   }
 });
 
-t.test('writes of such tables return what they wrote', async (t) => {
+t.test('writes of tables with such names return what they wrote', async (t) => {
   const made = await ask('odd?select=_t,_n,_new,_written,_k', write('POST', { _t: 40, _new: 'x', _k: 'y' }));
   t.same(made.body, [{ _t: 40, _n: 7, _new: 'x', _written: 'w', _k: 'y' }], 'insert');
   const location = await ask('odd', write('POST', { _t: 41 }, 'return=headers-only'));

@@ -70,7 +70,7 @@ t.test('a name that is no column never calls a function of Postgres', async (t) 
   t.equal(csv.status, 400, 'an export');
 });
 
-t.test('computed columns go on working wherever a column does', async (t) => {
+t.test('computed columns work wherever a column does', async (t) => {
   t.same((await ask('/rest/v1/projects?select=id,shout&shout=eq.ROOFS!')).body, [{ id: 3, shout: 'ROOFS!' }]);
   t.same((await ask('/rest/v1/projects?select=id&order=shout.desc&limit=1')).body, [{ id: 1 }]);
   t.same((await ask('/rest/v1/clients?select=projects(shout)&id=eq.2')).body, [{ projects: [{ shout: 'ROOFS!' }] }]);
@@ -85,7 +85,7 @@ t.test('computed columns go on working wherever a column does', async (t) => {
   t.equal((await ask('/rest/v1/projects?shout=eq.SCREWS!', { method: 'DELETE' })).status, 204);
 });
 
-t.test('casts reach types of values alone', async (t) => {
+t.test('casts are limited to types of values', async (t) => {
   const casts = [
     'regclass',
     'regproc',

@@ -53,7 +53,7 @@ t.test('table reads show the rows of their own header', async (t) => {
   }
 });
 
-t.test('other reads keep an identity without headers', async (t) => {
+t.test('reads of other tables do not depend on headers', async (t) => {
   t.same((await ask('plain', 'one')).body, [{ id: 1 }]);
   t.not((await ask('plain', 'two')).cache, null);
 });

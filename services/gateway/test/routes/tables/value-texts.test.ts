@@ -1,4 +1,4 @@
-/** How values read in answers does not depend on what the database or the role of the gateway's login sets. */
+/** Tests that the text of values in answers does not depend on settings of the database or of the gateway's login. */
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 

@@ -83,7 +83,7 @@ t.test('a malformed response.headers or response.status rolls the write back', a
   t.same(await sql`select id from told`, []);
 });
 
-t.test('a well-formed one is sent, repeated headers as lines of their own', async (t) => {
+t.test('well-formed response.headers are sent, repeated ones as separate lines', async (t) => {
   const headers = ' [{"Set-Cookie": "a=1"}, {"set-cookie": "b=\\"2\\""}, {"X-Word": "grün"} , {"X-Empty": ""}, {}]';
   const { status, headers: sent, body } = await ask('rpc/answer', 'POST', { headers, status: '203' });
   t.same([status, body], [203, '7']);

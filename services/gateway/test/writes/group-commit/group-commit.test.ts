@@ -1,4 +1,4 @@
-/** Concurrent inserts are joined, and nobody can tell but by the clock. */
+/** Tests that joined inserts have the same results as separate ones. */
 
 import { readFile } from 'node:fs/promises';
 import { metricsPage } from '@tidemark/testing';

@@ -1,4 +1,4 @@
-/** The same Idempotency-Key writes once, whatever happens in between. */
+/** Tests that an Idempotency-Key writes once, also through failures and restarts. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';

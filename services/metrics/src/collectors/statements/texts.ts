@@ -3,7 +3,7 @@ import { redactStatement, statementShape } from '@tidemark/contracts';
 import { arrayLiteral, type Pool, statementHash } from '@tidemark/db';
 
 export interface StatementText {
-  /** Without literals and comments, at most 2,000 characters. */
+  /** The text without literals and comments, at most 2,000 characters. */
   text: string;
   /** Joins it with the statements of our services. */
   shape: string;
@@ -54,7 +54,7 @@ function describe(text: string): StatementText {
   return { text: shown, shape: statementHash(statementShape(text)), relation: relationOf(shown) };
 }
 
-/** Returns a name with a schema before one without: that may be a subquery in WITH. */
+/** Prefers a name with a schema, because one without may be a subquery in WITH. */
 export function relationOf(text: string): string | null {
   const names = [...text.matchAll(RELATION)].map(([, name]) => name as string);
   return names.find((name) => /(?:"|\w)\.(?:"|\w)/.test(name)) ?? names[0] ?? null;

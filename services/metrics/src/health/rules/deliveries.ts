@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts';
 import { type SystemState, seconds } from '../system-state.ts';
 
-/** Receivers of alerts that do not accept them. The other receivers are told of it. */
+/** Finds receivers that do not accept alerts. The other receivers are notified. */
 export function* deliveryRules({ now, deliveries }: SystemState): Generator<Finding> {
   for (const { name, failingSince, error, waiting } of deliveries?.receivers ?? []) {
     if (failingSince === null) continue;
@@ -27,7 +27,7 @@ export function* deliveryRules({ now, deliveries }: SystemState): Generator<Find
       measured: now - heartbeat.failingSince,
       unit: 'ms',
       message: `the heartbeat has not arrived for ${seconds(now - heartbeat.failingSince)}: ${heartbeat.error}`,
-      hint: 'Whoever watches it will soon report this service as dead. Check METRICS_HEARTBEAT_URL.',
+      hint: 'Its receiver will soon report this service as dead. Check METRICS_HEARTBEAT_URL.',
     };
   }
 }

@@ -18,7 +18,7 @@ export function* indexRules({ now, collected: { droppedIndexes } }: SystemState)
       limit: MIN_ROWS,
       unit: 'count',
       message: `the index ${index} of ${name} was dropped ${seconds(now - at)} ago, after ${scans} scans; since then ${sequentialScans} sequential scans have read ${sequentialRows} rows of ${name}`,
-      hint: 'Create it again, unless whoever dropped it has another in its place.',
+      hint: 'Create it again, unless another index has replaced it.',
       remedies:
         definition === null
           ? []

@@ -45,7 +45,7 @@ export function* poolRules({ live, thresholds }: SystemState): Generator<Finding
           holdMs: HOLD_MS,
         };
       }
-      // p99 is that of the last minute: only while requests wait does it concern now.
+      // p99 covers the last minute, so it describes the present only while requests wait.
       if (pool.waitP99Ms > thresholds.poolWaitMs && pool.waiting > 0) {
         yield {
           rule: 'pool.slow',

@@ -1,11 +1,11 @@
 /** pg_stat_statements shows the statements of all users, so the service never creates it, and reports who can read it. */
 import { migrate, openDatabase, openPool } from '@tidemark/db';
-import { useTestStack } from '@tidemark/testing';
+import { until, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { statements } from '../../../src/collectors/statements/collector.ts';
 import { createStatementTexts } from '../../../src/collectors/statements/texts.ts';
 import type { MetricsEvent } from '../../../src/events.ts';
-import { enableStatements, eventually } from '../../metrics-fixture.ts';
+import { enableStatements } from '../../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -59,9 +59,9 @@ t.test(
     await collector.collect();
     const text = "select word from public.counted where i = $1 and word <> 'geheim' and i is not null limit 5";
     for (let i = 0; i < 3; i++) await admin.query(text, [i]);
-    await eventually(async () => {
+    await until(async () => {
       const [row] = await replica.query("select to_regclass('public.counted') is not null as there");
-      return row?.there || undefined;
+      return row?.there;
     }, 'the replica has the table');
     await replica.query(text, [1]);
     const counted = async () => {

@@ -1,9 +1,9 @@
-/** /api/v1/files over HTTP: what is taken, from whom, under which name, and how much. */
+/** Tests uploads to /api/v1/files: content, rights, names and limits. */
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { metricsPage } from '@tidemark/testing';
+import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { ada, bob, type Claims, code, LIMIT, PNG, type Shown, service, useFiles } from '../files-fixture.ts';
 
@@ -279,11 +279,4 @@ t.test('over half of the uploads, one identity has its share, and others get in'
 
 function* chunks(bytes: number) {
   for (let left = bytes; left > 0; left -= 60_000) yield randomBytes(Math.min(left, 60_000));
-}
-
-async function until(condition: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
-  for (const deadline = Date.now() + withinMs; !(await condition()); ) {
-    if (Date.now() > deadline) throw new Error(`it did not come true within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
