@@ -1,6 +1,6 @@
 /**
  * A message of the stream of changes. Its place is in its headers and at the start of its body. Readers take it from
- * the body: to decode the headers costs a realtime instance 3 % of its time for a change.
+ * the body, because decoding the headers takes five times as long (2.0 and 0.4 µs), and longer than parsing a small body.
  */
 import type { JsMsg } from '@nats-io/jetstream';
 import { type Lsn, lsnFromHex, readChangeHeaders, tableKeyOfSubject } from '@tidemark/contracts';

@@ -19,7 +19,7 @@ export async function load(url, context, nextLoad) {
 
 /** The module without its types, as it was kept or made anew. */
 export async function stripped(path, source) {
-  // The last line, so that all others stay where they are.
+  // This is the last line, so that the numbers of the others do not change.
   const mark = `\n// ${hash(`${VERSION} ${source}`)}`;
   const file = keptAt(path);
   const kept = await read(file);

@@ -3,25 +3,19 @@ import {
   buildBaseApp,
   createLimiter,
   type Descriptors,
-  type Health,
-  type Logger,
-  type Metrics,
   operatorCheck,
+  type ServiceBase,
   type TokenVerifier,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from './config.ts';
 import type { BatchEvent } from './events.ts';
 
-export interface AppDependencies {
+export interface AppDependencies extends ServiceBase<BatchEvent> {
   readonly config: Config;
-  readonly logger: Logger;
-  readonly health: Health;
-  readonly metrics: Metrics;
   readonly descriptors: Descriptors;
   /** Undefined: nobody is an operator. */
   readonly verifyToken: TokenVerifier | undefined;
-  readonly observe: (event: BatchEvent) => void;
 }
 
 export function buildApp(deps: AppDependencies): BaseApp {

@@ -1,8 +1,8 @@
 /** The connections of the service to Postgres and NATS, and the descriptors that are left for probes. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { type Database, type DatabaseOptions, openDatabase } from '@tidemark/db';
-import { busOptions, type Descriptors, databaseOptions, type Metrics, openDescriptors } from '@tidemark/service';
-import type { Config } from './config.ts';
+import { busOptions, type Descriptors, databaseOptions, openDescriptors, type ServiceBase } from '@tidemark/service';
+import { type Config, workerSizes } from './config.ts';
 import type { BatchEvent } from './events.ts';
 
 /** Connections for planner, sweeper and progress, beside those for the results of the workers' chunks. */
@@ -10,14 +10,6 @@ const SPARE_CONNECTIONS = 4;
 /** The pipes to a worker process. */
 const DESCRIPTORS_PER_WORKER = 8;
 const PROBES = 64;
-
-export interface ConnectOptions {
-  readonly config: Config;
-  readonly instance: string;
-  readonly threads: number;
-  readonly metrics: Metrics;
-  observe(event: BatchEvent): void;
-}
 
 export interface Connected {
   readonly database: Database;
@@ -28,7 +20,9 @@ export interface Connected {
 }
 
 /** Leaves no connection open where one of them fails. */
-export async function connect({ config, instance, threads, metrics, observe }: ConnectOptions): Promise<Connected> {
+export async function connect(config: Config, base: ServiceBase<BatchEvent>): Promise<Connected> {
+  const { instance, metrics, observe } = base;
+  const { threads } = workerSizes(config);
   const options = databaseOptions(config);
   const applicationName = `tidemark ${instance}`;
   const database = await openDatabase({

@@ -24,16 +24,17 @@ import { createWorkerCounts } from './worker-stats.ts';
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env, databaseAliases);
   const { threads } = workerSizes(config);
-  const base = createServiceBase<BatchEvent>('batch', config, eventLevels);
-  const { instance, logger, metrics, health } = base;
+  const counted = createServiceBase<BatchEvent>('batch', config, eventLevels);
+  const { instance, metrics, health } = counted;
   const counts = createWorkerCounts(metrics);
   const observe = (event: BatchEvent) => {
-    base.observe(event);
+    counted.observe(event);
     counts.read(event);
   };
+  const base = { ...counted, observe };
   const tracing = await openServiceTracing(config, base);
   const verifyToken = hasKeys(config) ? createTokenVerifier({ ...tokenOptions(config), observe }) : undefined;
-  const { database, leaseDatabase, bus, descriptors } = await connect({ config, instance, threads, metrics, observe });
+  const { database, leaseDatabase, bus, descriptors } = await connect(config, base);
   let batch: Batch | undefined;
   const disconnect = async () => {
     await tracing?.stop();
@@ -46,7 +47,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     batch = engine;
     registerMetrics(metrics, engine);
     const shares = showShares({ pool: database.pools.write, work: engine.work, metrics, observe });
-    const app = buildApp({ config, logger, health, metrics, descriptors, verifyToken, observe });
+    const app = buildApp({ ...base, config, descriptors, verifyToken });
     health.add('database', () => database.problem());
     health.add('nats', () => bus.problem());
     health.add('queue', () => engine.runner.problem());

@@ -6,10 +6,8 @@ import {
   createLimiter,
   type Descriptors,
   type FirstHandler,
-  type Health,
-  type Logger,
-  type Metrics,
   operatorCheck,
+  type ServiceBase,
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
@@ -36,13 +34,9 @@ import { preRequestSql } from './request/pre-request.ts';
 import { ROUTES } from './routes/routes.ts';
 import { tableReadRoute } from './routes/tables/read.ts';
 
-export interface AppDependencies extends RouteContext {
-  readonly logger: Logger;
-  readonly health: Health;
-  readonly metrics: Metrics;
+export interface AppDependencies extends RouteContext, ServiceBase<GatewayEvent> {
   readonly verifyToken: TokenVerifier;
   readonly descriptors: Descriptors;
-  readonly observe: (event: GatewayEvent) => void;
   readonly tracing: Tracing | undefined;
   readonly requests: RecordOptions;
 }

@@ -1,16 +1,9 @@
 /** The connections of the service to Postgres and NATS, and the descriptors that are left for clients. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { type Database, openDatabase } from '@tidemark/db';
-import { busOptions, type Descriptors, databaseOptions, type Metrics, openDescriptors } from '@tidemark/service';
+import { busOptions, type Descriptors, databaseOptions, openDescriptors, type ServiceBase } from '@tidemark/service';
 import type { Config } from './config.ts';
 import type { GatewayEvent } from './events.ts';
-
-export interface ConnectOptions {
-  readonly config: Config;
-  readonly instance: string;
-  readonly metrics: Metrics;
-  observe(event: GatewayEvent): void;
-}
 
 export interface Connected {
   readonly db: Database;
@@ -19,7 +12,8 @@ export interface Connected {
 }
 
 /** Leaves no connection open where one of them fails. */
-export async function connect({ config, instance, metrics, observe }: ConnectOptions): Promise<Connected> {
+export async function connect(config: Config, base: ServiceBase<GatewayEvent>): Promise<Connected> {
+  const { instance, metrics, observe } = base;
   const options = databaseOptions(config);
   const db = await openDatabase({
     ...options,

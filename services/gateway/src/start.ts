@@ -39,7 +39,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const tracing = await openServiceTracing(config, base);
   if (config.ignoredSettings.length > 0) observe({ type: 'gateway.settings_ignored', names: config.ignoredSettings });
 
-  const { db, bus, descriptors } = await connect({ config, instance, metrics, observe });
+  const { db, bus, descriptors } = await connect(config, base);
   const { cache, stop: stopCache } = await openCache({ config, db, bus, metrics, observe });
   const { catalog, plans, stopCatalog } = await openCatalog({ config, db, cache, metrics, observe });
   const { files, stop: stopFiles } = startFiles({ config, store, pool: db.pools.write, observe });
@@ -59,6 +59,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const holders = samplePoolHolders(db, observe);
   const traffic = new TrafficWindows();
   const app = buildApp({
+    ...base,
     requests: { records, holders, traffic, slowMs: config.DB_SLOW_MS || Number.POSITIVE_INFINITY },
     config,
     db,
@@ -70,13 +71,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     readRequests: new ReadRequests(),
     atOnce: createAskAtOnce(bus, config, metrics),
     files,
-    logger,
-    health,
-    metrics,
     tracing,
     verifyToken,
     descriptors,
-    observe,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
   const stopDatabaseInspections = answerDatabaseInspections({

@@ -3,12 +3,10 @@ import {
   type BaseApp,
   buildBaseApp,
   type Descriptors,
-  type Health,
   type Limiter,
-  type Logger,
-  type Metrics,
   operatorCheck,
   registerCompression,
+  type ServiceBase,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from './context.ts';
@@ -17,25 +15,17 @@ import { operatorsOnly } from './plugins/operators-only.ts';
 import { consoleFiles } from './routes/console.ts';
 import { aliases, performanceApi } from './routes/performance-api.ts';
 
-export interface AppDependencies extends RouteContext {
-  readonly logger: Logger;
-  readonly health: Health;
-  readonly metrics: Metrics;
+export interface AppDependencies extends RouteContext, ServiceBase<ServiceEvent> {
   readonly limiter: Limiter;
   readonly descriptors: Descriptors;
-  readonly observe: (event: ServiceEvent) => void;
 }
 
 export function buildApp(deps: AppDependencies): BaseApp {
   const { config, limiter, verifyToken } = deps;
   const app = buildBaseApp({
-    logger: deps.logger,
-    health: deps.health,
-    metrics: deps.metrics,
+    ...deps,
     isOperator: operatorCheck((token, request: FastifyRequest) => verifyToken(token, limiter.addressOf(request.raw))),
     metricsPage: config,
-    descriptors: deps.descriptors,
-    observe: deps.observe,
     // Event streams do not end by themselves; the broadcaster ends them before the server closes.
     server: { forceCloseConnections: 'idle' },
   });

@@ -1,7 +1,7 @@
 /** The connections of the service to NATS, Postgres and the database of queries/analyze, and the descriptors for clients. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { openPool, type Pool } from '@tidemark/db';
-import { busOptions, commaSeparated, type Descriptors, type Metrics, openDescriptors } from '@tidemark/service';
+import { busOptions, commaSeparated, type Descriptors, openDescriptors, type ServiceBase } from '@tidemark/service';
 import { type Analyzer, createAnalyzer } from './analyze/analyzer.ts';
 import { connectPostgres, type InspectedConnection } from './collectors/postgres-connection.ts';
 import type { Config } from './config.ts';
@@ -17,13 +17,6 @@ const ACTION_POOL = { min: 0, max: 1, waitingLimit: 4 };
 /** openDatabase makes these pools, too; this service runs no statements on them. */
 const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
 
-export interface ConnectOptions {
-  readonly config: Config;
-  readonly instance: string;
-  readonly metrics: Metrics;
-  observe(event: ServiceEvent): void;
-}
-
 export interface Connected {
   readonly bus: Bus;
   readonly postgres: InspectedConnection;
@@ -36,7 +29,8 @@ export interface Connected {
 }
 
 /** Leaves no connection open where one of them fails. */
-export async function connect({ config, instance, metrics, observe }: ConnectOptions): Promise<Connected> {
+export async function connect(config: Config, base: ServiceBase<ServiceEvent>): Promise<Connected> {
+  const { instance, metrics, observe } = base;
   const applicationName = `tidemark/${instance}`;
   const bus = await connectBus({ ...busOptions(config, 'metrics'), name: instance, observe });
   let postgres: InspectedConnection | undefined;

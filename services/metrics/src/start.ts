@@ -38,7 +38,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     stallMs: config.METRICS_STREAM_STALL_MS,
     observe,
   });
-  const connected = await connect({ config, instance, metrics, observe });
+  const connected = await connect(config, base);
   const { bus, postgres, analyzer, actionPool, descriptors, disconnect } = connected;
   let running: RunningMonitor | undefined;
   try {
@@ -61,18 +61,15 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       publishTopics,
     };
     const app = buildApp({
+      ...base,
       ...parts,
       onAsked: () => pace.note(),
       config,
       bus,
       postgres,
       verifyToken,
-      logger,
-      health,
-      metrics,
       limiter,
       descriptors,
-      observe,
     });
     // There is no check of Postgres: to report that Postgres is down, the service must stay ready.
     health.add('nats', () => bus.problem());

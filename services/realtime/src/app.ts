@@ -1,13 +1,5 @@
 /** The HTTP side of the service: composes the app, never listens, never reads the environment. */
-import {
-  type BaseApp,
-  buildBaseApp,
-  type Descriptors,
-  type Health,
-  type Logger,
-  type Metrics,
-  operatorCheck,
-} from '@tidemark/service';
+import { type BaseApp, buildBaseApp, type Descriptors, operatorCheck, type ServiceBase } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from './config.ts';
 import type { RealtimeEvent } from './events.ts';
@@ -19,16 +11,12 @@ import type { EventStreams } from './sse/event-streams.ts';
 /** Limit of URL and headers, as in the gateway: the query of an event stream is in its URL. */
 const HEADER_BYTES = 60 * 1024;
 
-export interface AppDependencies {
+export interface AppDependencies extends ServiceBase<RealtimeEvent> {
   readonly config: Config;
-  readonly logger: Logger;
-  readonly health: Health;
-  readonly metrics: Metrics;
   readonly admission: Admission;
   readonly sockets: Sockets;
   readonly streams: EventStreams;
   readonly descriptors: Descriptors;
-  readonly observe: (event: RealtimeEvent) => void;
 }
 
 export function buildApp({ config, admission, sockets, streams, ...deps }: AppDependencies): BaseApp {

@@ -1,17 +1,10 @@
 /** The connections of the service to Postgres and NATS, and the descriptors that are left for clients. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { type Database, openDatabase } from '@tidemark/db';
-import { busOptions, type Descriptors, databaseOptions, type Metrics, openDescriptors } from '@tidemark/service';
+import { busOptions, type Descriptors, databaseOptions, openDescriptors, type ServiceBase } from '@tidemark/service';
 import type { Config } from './config.ts';
 import type { RealtimeEvent } from './events.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
-
-export interface ConnectOptions {
-  readonly config: Config;
-  readonly instance: string;
-  readonly metrics: Metrics;
-  observe(event: RealtimeEvent): void;
-}
 
 export interface Connected {
   readonly database: Database;
@@ -20,7 +13,8 @@ export interface Connected {
 }
 
 /** Leaves no connection open where one of them fails. */
-export async function connect({ config, instance, metrics, observe }: ConnectOptions): Promise<Connected> {
+export async function connect(config: Config, base: ServiceBase<RealtimeEvent>): Promise<Connected> {
+  const { instance, metrics, observe } = base;
   const applicationName = `tidemark ${instance}`;
   const options = { ...databaseOptions(config), applicationName, settings: SESSION_SETTINGS, observe };
   const database = await openDatabase(options);

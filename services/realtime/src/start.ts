@@ -35,8 +35,8 @@ export interface RunningRealtime extends RunningService {
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
   const config = loadConfig(configSchema, env, databaseAliases);
   const base = createServiceBase<RealtimeEvent>('realtime', config, eventLevels);
-  const { instance, logger, metrics, observe, health } = base;
-  const { database, bus, descriptors } = await connect({ config, instance, metrics, observe });
+  const { instance, metrics, observe, health } = base;
+  const { database, bus, descriptors } = await connect(config, base);
   const tracing = await openServiceTracing(config, base);
   const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
   const admission = createAdmission(config, createLimiter(config, metrics), verifyToken);
@@ -51,7 +51,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
   health.warn('tokens', () => verifyToken.warning());
   health.warn('relay', () => relay?.budget.warning());
   health.warn('relay tables', () => relay?.failing.warning());
-  const app = buildApp({ config, logger, health, metrics, admission, sockets, streams, descriptors, observe });
+  const app = buildApp({ ...base, config, admission, sockets, streams, descriptors });
 
   try {
     await relay?.check();

@@ -1,5 +1,5 @@
 export interface UpEvents {
   progress(line: string): void;
-  /** A required process has ended for good; the caller should stop the rest. */
+  /** A required process has ended and is not restarted; the caller should stop the others. */
   failed(error: Error): void;
 }

@@ -7,7 +7,7 @@ export type LiveEvent<Row> =
   | { type: 'snapshot'; rows: Row[]; position?: string; reason?: string }
   /** Changes were missed, and snapshots are off. */
   | { type: 'gap'; reason: string }
-  /** A row was inserted, or an update made it match the filter or visible. */
+  /** A row was inserted, or an update made it visible or made it match the filter. */
   | { type: 'insert' | 'enter'; row: Row; index?: number; position: string }
   /** `old` has the previous key if the key changed. */
   | { type: 'update'; row: Row; old?: Partial<Row>; index?: number; position: string }

@@ -14,7 +14,7 @@ const WRITE_HIGH_WATER_BYTES = 1_048_576;
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const SSL_ACCEPTED = 0x53;
 
-/** Resolves when the connection and TLS stand. `signal` destroys the socket, also afterwards. */
+/** Resolves when the connection, and TLS on it, is open. `signal` destroys the socket, also afterwards. */
 export async function connectSocket(target: ConnectionTarget, signal: AbortSignal): Promise<net.Socket> {
   // The types of net leave the stream options out; node passes them on to Duplex.
   const options: net.SocketConstructorOpts & { writableHighWaterMark: number } = {

@@ -16,7 +16,7 @@ export interface SnapshotLsnSample {
 const MAX_SAMPLES = 512;
 
 export class SnapshotLsnTracker {
-  /** Sorted by time, and by both fields. */
+  /** The samples are in the order of their time, and therefore of both fields. */
   #samples: SnapshotLsnSample[] = [];
 
   get latest(): SnapshotLsnSample | undefined {

@@ -23,7 +23,7 @@ export interface FuzzResult {
   faults: string[];
 }
 
-/** Requests on their way at a time: the database must be asked several things at once, too. */
+/** Concurrent requests, so that the database is asked several things at once, too. */
 const CONCURRENCY = 12;
 const BATCH = 250;
 const LIMIT_MS = 20_000;

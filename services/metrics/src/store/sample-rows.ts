@@ -43,12 +43,6 @@ export function splitName(name: string): { source: string; key: string } {
   return { source: `${service}/${instance}`, key: detail === '' ? figure : `${figure}@${detail}` };
 }
 
-export function joinName(source: string, key: string): string {
-  if (source === '') return key;
-  const [figure = '', detail = ''] = cut(key, '@');
-  return `${figure}@${source}${detail === '' ? '' : `/${detail}`}`;
-}
-
 function cut(text: string, separator: string): [string, string?] {
   const at = text.indexOf(separator);
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];

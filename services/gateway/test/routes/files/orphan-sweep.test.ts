@@ -1,5 +1,4 @@
 /** Tests that the next start sweeps files without a row, which a crash has left, and no others. */
-
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '@tidemark/testing';

@@ -1,5 +1,4 @@
 /** The document is valid, live, and shows what the role may use and nothing else. */
-
 import { readFile } from 'node:fs/promises';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { until } from '@tidemark/testing';

@@ -1,5 +1,4 @@
 /** Tests downloads of /api/v1/files: whole files, ranges, lists and signed URLs. */
-
 import { createHash, randomBytes } from 'node:crypto';
 import { until } from '@tidemark/testing';
 import fc from 'fast-check';
