@@ -4,6 +4,7 @@
  */
 import type { Pool } from '@tidemark/db';
 import { parseTraceparent, type Span, type TraceContext, type Tracing } from '@tidemark/service';
+import { LRUCache } from 'lru-cache';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 import type { PlannedItem } from '../jobs/plan-page.ts';
@@ -24,15 +25,15 @@ const MAX_LINKS = 16;
 
 /** Without tracing there are no spans, and no queries for them. */
 export function createJobTraces(pool: Pool, tracing: Tracing | undefined): JobTraces {
-  const traces = new Map<string, TraceContext | undefined>();
+  const traces = new LRUCache<string, { trace: TraceContext | undefined }>({ max: MAX_JOBS });
 
   /** Returns the span of the job's planning. It is kept before its first chunk is, and changes no more. */
   async function traceOf(job: string): Promise<TraceContext | undefined> {
-    if (traces.has(job)) return traces.get(job);
+    const known = traces.get(job);
+    if (known) return known.trace;
     const [row] = await pool.query<{ trace: string | null }>(jobStatements.trace, [job]);
     const trace = parseTraceparent(row?.trace);
-    traces.set(job, trace);
-    if (traces.size > MAX_JOBS) traces.delete(traces.keys().next().value!);
+    traces.set(job, { trace });
     return trace;
   }
 
