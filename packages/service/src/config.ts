@@ -6,7 +6,10 @@ import { configErrors } from './errors.ts';
 
 export const baseConfig = {
   HOST: Type.String({ default: '127.0.0.1', description: 'address to listen on' }),
-  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    description: 'level from which lines are logged',
+  }),
   INSTANCE: Type.String({
     default: '',
     maxLength: 64,

@@ -18,7 +18,7 @@ import { parseRoleTimeouts, roleTimeouts } from './http/limits/role-timeouts.ts'
 import { ownNames } from './postgrest-names.ts';
 import { filesConfig } from './routes/files/config.ts';
 
-const configSchema = Type.Object({
+export const configSchema = Type.Object({
   ...baseConfig,
   ...databaseConfig,
   ...tokenConfig,

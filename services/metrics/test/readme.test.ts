@@ -1,7 +1,8 @@
 /** Compares REFERENCE.md with the code, in both directions. `UPDATE=1` writes their tables. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createMetrics } from '@tidemark/service';
-import t, { type Test } from 'tap';
+import { checkTable, ENVIRONMENT, environmentRows } from '@tidemark/testing';
+import t from 'tap';
 import type { Alerts } from '../src/alerts/alerts.ts';
 import { configSchema } from '../src/config.ts';
 import { errors } from '../src/errors.ts';
@@ -17,27 +18,11 @@ import { registerTelemetryGauges } from '../src/monitor/telemetry-gauges.ts';
 import { createBroadcaster } from '../src/stream/broadcaster.ts';
 import { EVENT_TYPES, Timeline } from '../src/timeline/timeline.ts';
 
-function checkTable(t: Test, file: string, heading: string, head: readonly string[], rows: readonly string[][]): void {
-  const url = new URL(`../${file}`, import.meta.url);
-  const text = readFileSync(url, 'utf8');
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
-  const wanted = [head, head.map(() => '---'), ...rows].map(line).join('');
-  const table = new RegExp(`(?<=^## ${heading}\\n(?:(?!^## |^\\|).*\\n)*)(?:^\\|.*\\n)+`, 'm');
-  if (process.env.UPDATE)
-    writeFileSync(
-      url,
-      text.replace(table, () => wanted),
-    );
-  else t.equal(table.exec(text)?.[0], wanted, 'UPDATE=1 npx tap test/readme.test.ts writes it');
-}
+const file = new URL('../REFERENCE.md', import.meta.url);
 
 t.test('REFERENCE.md lists every environment variable with its default', async (t) => {
-  const rows = Object.entries(configSchema.properties).map(([name, property]) => {
-    const { default: value, description } = property as { default?: unknown; description?: string };
-    const shown = value === undefined ? 'required' : value === '' ? '–' : `\`${String(value)}\``;
-    return [`\`${name}\``, shown, description ?? '–'];
-  });
-  checkTable(t, 'REFERENCE.md', 'Environment', ['variable', 'default', 'meaning'], rows);
+  const rows = environmentRows(configSchema);
+  checkTable(t, { file, heading: 'Environment', head: ENVIRONMENT, rows });
 });
 
 t.test('REFERENCE.md lists every rule with what it finds and explains', async (t) => {
@@ -47,7 +32,7 @@ t.test('REFERENCE.md lists every rule with what it finds and explains', async (t
       .filter((name) => name !== rule)
       .map((name) => `\`${name}\``);
   const rows = Object.entries(RULES).map(([rule, found]) => [`\`${rule}\``, found, explained(rule).join(', ') || '–']);
-  checkTable(t, 'REFERENCE.md', 'Findings', ['rule', 'found when', 'explains'], rows);
+  checkTable(t, { file, heading: 'Findings', head: ['rule', 'found when', 'explains'], rows });
 });
 
 t.test('every rule has a runbook, and every runbook a rule', async (t) => {
@@ -68,17 +53,17 @@ t.test('REFERENCE.md lists every threshold with its default', async (t) => {
     const { default: value, description = '–' } = property as { default?: number; description?: string };
     return [`\`${name}\``, `\`${value}\``, description];
   });
-  checkTable(t, 'REFERENCE.md', 'Thresholds', ['name', 'default', 'limit'], rows);
+  checkTable(t, { file, heading: 'Thresholds', head: ['name', 'default', 'limit'], rows });
 });
 
 t.test('REFERENCE.md lists every type of event', async (t) => {
   const rows = Object.entries(EVENT_TYPES).map(([type, meaning]) => [`\`${type}\``, meaning]);
-  checkTable(t, 'REFERENCE.md', 'Events', ['type', 'meaning'], rows);
+  checkTable(t, { file, heading: 'Events', head: ['type', 'meaning'], rows });
 });
 
 t.test('REFERENCE.md lists every series with its unit', async (t) => {
   const rows = Object.entries(SERIES).map(([name, unit]) => [`\`${name}\``, unit]);
-  checkTable(t, 'REFERENCE.md', 'Series', ['figure', 'unit'], rows);
+  checkTable(t, { file, heading: 'Series', head: ['figure', 'unit'], rows });
 });
 
 t.test('REFERENCE.md lists every metric with its help text', async (t) => {
@@ -96,7 +81,7 @@ t.test('REFERENCE.md lists every metric with its help text', async (t) => {
   registerTelemetryGauges(metrics, () => ({}) as HealthAnswer);
   const own = metrics.registry.getMetricsAsArray().filter(({ name }) => !shared.has(name));
   const rows = own.map(({ name, help }) => [`\`${name}\``, help]);
-  checkTable(t, 'REFERENCE.md', 'Prometheus', ['metric', 'meaning'], rows);
+  checkTable(t, { file, heading: 'Prometheus', head: ['metric', 'meaning'], rows });
 });
 
 t.test('REFERENCE.md lists every error code', async (t) => {
