@@ -185,7 +185,7 @@ async function copyContents(from: string, to: string, user: User | undefined, em
 
 const NONE = new Set<string>();
 
-/** Replay of the WAL accounts for files that a running Postgres removes meanwhile. */
+/** Files that a running Postgres removes meanwhile may be missing: replay of the WAL makes up for them. */
 async function copyIfThere(from: string, to: string): Promise<boolean> {
   return (await unlessGone(copyFile(from, to).then(() => true))) ?? false;
 }

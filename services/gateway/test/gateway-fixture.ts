@@ -55,7 +55,7 @@ export async function useGateway(
       TIDEMARK_FILES_DIR: filesDir,
       // The test shares the gateway's event loop, so its delay depends on the test and the machine. Tests of shedding set it.
       SHED_LOOP_MS: '0',
-      // Tests fill small pools on purpose. Those of shares of work set it.
+      // Tests fill small pools on purpose. The tests of shares of work set this limit.
       WORK_LIMITS: 'off',
       ...options.env,
       ...env,

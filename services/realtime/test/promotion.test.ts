@@ -53,7 +53,7 @@ t.test('continues windows and queries at a promoted replica', async (t) => {
 
   await primary.stop('immediate');
   await replica.promote();
-  // While it moves over, clients come and ask as well.
+  // Clients also connect and subscribe during the promotion.
   const strangers = (async () => {
     while (realtime.relay?.stats().epoch === epoch) {
       await follow(`${WINDOW}&minute=gte.${asked}`);

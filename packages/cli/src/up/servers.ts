@@ -12,7 +12,7 @@ export interface Addresses {
   owner: string;
   replicas: readonly string[];
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
-  /** The login that explains statements; empty with your own Postgres, where METRICS_ANALYZE_URL names it. */
+  /** The URL of the login that explains statements; empty with your own Postgres, for which METRICS_ANALYZE_URL names it. */
   analyzeUrl: string;
   nats: (service: ServiceName) => string;
   /** The address without user and password. */

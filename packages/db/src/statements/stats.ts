@@ -3,7 +3,7 @@ import type { StatementLog, StatementRun } from './log.ts';
 import { RunTimes } from './run-times.ts';
 import { SlidingSketch } from './sketch.ts';
 
-/** Fewer runs allow no verdict. */
+/** Fewer runs are not enough for a verdict. */
 const MIN_SAMPLES = 20;
 /** A pipelined statement delays those behind it by about this long. */
 const SHORT_MS = 5;

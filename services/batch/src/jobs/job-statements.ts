@@ -1,6 +1,6 @@
 import { ASYNCHRONOUS_COMMIT } from '../asynchronous-commit.ts';
 
-/** Jobs of a tenant to choose from, of which other instances may be claiming some. */
+/** Number of jobs of a tenant among which one is chosen. Other instances may be claiming some of them. */
 const CANDIDATES = 3;
 
 /** The role exists, and this login may take it. */

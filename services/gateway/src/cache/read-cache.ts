@@ -4,7 +4,7 @@
  *   1. An answer reflects every transaction up to its tidemark.             never-older.test: "no read is older than its tidemark"
  *   2. A change of a table by any client drops answers that read it.        never-older.test: "no read is older than its tidemark"
  *   3. An answer is kept only if it is proven to include the last change of each of its tables, so that a lagging replica
- *      puts no stale row back.                                              never-older.test: "write, then read, over two gateways"
+ *      puts no stale row back.                                              never-older.test: "a read after a write sees it, over two gateways"
  *   4. Without the relay's heartbeat for `silenceMs` no answer is served.   cache.test: "without the relay, the cache pauses"
  *   5. Answers that depend on a policy or the caller are not shared between
  *      identities; others are shared by all identities of one role.         cache.test: "identities never share what a policy shows"
@@ -14,7 +14,7 @@
  *      none waits longer than `waitMs` for another.                         cache.test: "equal reads share one statement"
  *   8. The answers have at most `maxBytes`.                                 cache.test: "the cache is bounded"
  *   9. An entry of the second level is used only by the rules for a read of this gateway: 2, 3, 5 and 6 hold for it, whichever
- *      gateway read it (README.md).                                         shared-level.test: "two gateways share, and are never older"
+ *      gateway read it (README.md).                                         shared-level.test: "two gateways share entries, and never answer with older rows"
  *
  * This file decides which answers are served and kept. entries.ts holds the answers (8), single-flight.ts the running reads (7),
  * invalidation-clock.ts the positions, schema-watch.ts the schema.

@@ -48,7 +48,7 @@ export function adviseIndexes(inputs: AdviceInputs): Advised {
   const advice = indexes.flatMap((index): IndexAdvice[] => {
     if (index.required || index.primary) return [];
     const same = duplicates.get(nameOf(index));
-    // CREATE INDEX CONCURRENTLY may still be at work, of which the locks tell.
+    // CREATE INDEX CONCURRENTLY may still be running, which its locks show.
     if (!index.valid) {
       if (index.why !== null) return [];
       return [advise(index, inputs, 'invalid', 'it is invalid: writes maintain it, and no statement reads it')];

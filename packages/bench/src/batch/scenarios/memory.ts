@@ -1,4 +1,4 @@
-/** Memory of an instance and its workers while they make images smaller: many against a tenth of them. */
+/** Compares the memory of an instance and its workers for many images with that for a tenth of them. */
 import { atMost, type Finding, type Trial } from '../../lab/trial.ts';
 import { megabytes } from '../../measuring/statistics.ts';
 import { pause } from '../../measuring/waiting.ts';
