@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CHANGE_HEADERS, consumerPermissions, envelopeId, lsnToHex, natsAuthorization } from '@tidemark/contracts';
 import { startTemporaryStack } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import t from 'tap';
 import { clientOf } from '../src/client.ts';
 import { connectBus } from '../src/index.ts';
-import { until } from './until.ts';
 
 const run = promisify(execFile);
 const bus = join(import.meta.dirname, '..');

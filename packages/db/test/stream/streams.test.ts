@@ -286,25 +286,4 @@ t.test('streams rows', async (t) => {
     await t.rejects(nulls.next(), { code: 'DB_STREAM_REQUEST' });
     await t.rejects(db.streams.rowsInBatches({ ...numbers, size: 0 }).next(), { code: 'DB_STREAM_REQUEST' });
   });
-
-  await t.test('streams of different columns follow each other over one connection', async (t) => {
-    const { db: one } = await openAgain(t, url, { min: 1, max: 1 });
-    const rowsOf = async (text: string) => {
-      const all: unknown[] = [];
-      for await (const { rows } of one.streams.rowsInBatches({ identity: SERVICE, statement: { text }, size: 2 })) {
-        all.push(...rows);
-      }
-      return all;
-    };
-    for (let round = 0; round < 8; round++) {
-      t.same(await rowsOf('select g as n from generate_series(1, 3) g'), [{ n: 1 }, { n: 2 }, { n: 3 }]);
-      t.same(await rowsOf("select 'a' as x, true as y, null::int as z"), [{ x: 'a', y: true, z: null }]);
-      t.same(await rowsOf("select jsonb_build_object('k', g) as n from generate_series(1, 2) g"), [
-        { n: { k: 1 } },
-        { n: { k: 2 } },
-      ]);
-    }
-    const { slots } = one.pools.analytics.stats();
-    t.equal(slots.idle + slots.busy, 1);
-  });
 });
