@@ -125,7 +125,7 @@ t.test('serves snapshots from a replica whose replay is paused', async (t) => {
       const announced = async (statement: string) => {
         const before = changes();
         await primary.query(statement);
-        await waitFor(() => changes() > before, `the announcement of ${statement}`, 30_000);
+        await until(() => changes() > before, `the announcement of ${statement}`);
       };
       await announced('alter role authenticated bypassrls');
       await replica.caughtUp();
