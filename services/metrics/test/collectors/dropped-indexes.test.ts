@@ -64,7 +64,7 @@ t.test('reads on a replica count: of the index before, and of its table since th
   await admin.query('create index parcels_label on public.parcels (label)');
   await admin.query('analyze public.parcels');
   const read = () => replica.query("select id from public.parcels where label = 'label 7'");
-  await eventually(
+  await until(
     () =>
       read().then(
         () => true,
@@ -78,7 +78,7 @@ t.test('reads on a replica count: of the index before, and of its table since th
     () => indexes,
   );
   const SCANNED = "select from pg_stat_user_indexes where indexrelname = 'parcels_label' and idx_scan > 0";
-  await eventually(
+  await until(
     async () => ((await replica.query(SCANNED)).length > 0 ? true : read().then(() => undefined)),
     'the replica counts the scan',
   );
@@ -87,7 +87,7 @@ t.test('reads on a replica count: of the index before, and of its table since th
   t.same(await collector.collect(), []);
   await admin.query('drop index public.parcels_label');
   t.match(await collector.collect(), [{ index: 'parcels_label', sequentialScans: 0 }]);
-  const [dropped] = await eventually(async () => {
+  const [dropped] = await until(async () => {
     await read();
     const found = await collector.collect();
     return found.some(({ sequentialScans }) => sequentialScans >= 3) ? found : undefined;

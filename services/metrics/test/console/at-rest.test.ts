@@ -1,7 +1,8 @@
 /** A console at rest costs little: one stream for all tabs, none while none is visible, a list of any length in few elements. */
+
+import { until } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
-import { eventually } from '../metrics-fixture.ts';
 import { startGateway, useConsole } from './console-fixture.ts';
 
 const ITEMS = 10_000;
@@ -18,7 +19,7 @@ async function streams(): Promise<number> {
 }
 
 const untilStreams = (count: number) =>
-  eventually(async () => (await streams()) === count || undefined, `the service has ${count} streams`);
+  until(async () => (await streams()) === count || undefined, `the service has ${count} streams`);
 
 t.test('eight tabs on HTTP/1.1 share one stream, which ends with the last tab', async (t) => {
   const first = await open('');
