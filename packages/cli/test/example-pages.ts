@@ -1,8 +1,8 @@
 /** Uses the example pages in Chromium as a person would. */
 import { join } from 'node:path';
+import { until } from '@tidemark/testing';
 import { launchChromium } from '@tidemark/testing/browser';
 import type { Test } from 'tap';
-import { eventually } from './tidemark-up.ts';
 
 type Browser = Awaited<ReturnType<typeof launchChromium>>;
 type Page = Awaited<ReturnType<Browser['newPage']>>;
@@ -105,7 +105,7 @@ async function sync(t: Test, pages: Pages): Promise<void> {
   ];
   const other = (await laptop.getByRole('combobox').inputValue()) === 'el' ? 'ja' : 'el';
   await phone.getByRole('combobox').selectOption(other);
-  await eventually(async () => ((await laptop.getByRole('combobox').inputValue()) === other ? true : undefined));
+  await until(async () => ((await laptop.getByRole('combobox').inputValue()) === other ? true : undefined));
   await phone.getByRole('button', { name: /Start a batch/ }).click();
   await laptop.getByText('Smaller copies, from the phone').first().waitFor();
   await laptop.getByText('300 of 300, succeeded').first().waitFor();

@@ -1,12 +1,12 @@
 /** Plays the stories of the blueprints at a tenth of their size, and uses the example pages, on a stack that `tidemark up` starts. */
-import { freePorts } from '@tidemark/testing';
+import { freePorts, until } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import type { Claim } from '../src/play/claim.ts';
 import { play } from '../src/play/play.ts';
 import { signToken } from '../src/token.ts';
 import { loadCredentials } from '../src/up/credentials.ts';
 import { usePages } from './example-pages.ts';
-import { eventually, launch } from './tidemark-up.ts';
+import { launch } from './tidemark-up.ts';
 
 /** The stories bring two services of their own, whose ports are eight and nine after the gateway's. */
 const PORTS = 10;
@@ -39,7 +39,7 @@ async function showsProgress(t: Test): Promise<void> {
   const token = await signToken(secret, { role: 'ops', sub: 'ops' });
   const headers = { authorization: `Bearer ${token}`, 'accept-profile': 'tidemark' };
   // A replica may be behind the last update.
-  const rows = await eventually(async () => {
+  const rows = await until(async () => {
     const answer = await fetch(`${url}/rest/v1/progress?select=state,details&title=not.like.load*`, { headers });
     const found = (await answer.json()) as { state: string; details: { claims: Claim[] } }[];
     return found.some(({ state }) => state === 'running') ? undefined : found;
