@@ -23,7 +23,7 @@ export function chartOptions({ size, lines, unit, span, marks, point }: Looks): 
   };
   return {
     ...size,
-    padding: [8, 6, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'tidemark' }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {

@@ -43,7 +43,11 @@ const COLUMNS: Column<RouteTraffic>[] = [
       ),
   },
   { head: 'Rate', number: true, cell: ({ requests }) => <Quantity value={requests / WINDOW_S} unit="perSecond" /> },
-  { head: 'p99', number: true, cell: ({ p99Ms }) => <Quantity value={p99Ms} unit="ms" /> },
+  {
+    head: 'p99',
+    number: true,
+    cell: ({ requests, p99Ms }) => <Quantity value={requests === 0 ? null : p99Ms} unit="ms" />,
+  },
   { head: 'Last hour', number: true, minor: true, cell: ({ hourP99Ms }) => <Quantity value={hourP99Ms} unit="ms" /> },
   { head: 'Failed', number: true, cell: ({ serverErrors }) => <Quantity value={serverErrors} unit="count" /> },
   { head: 'Refused', number: true, cell: ({ refused }) => <Quantity value={refused} unit="count" /> },
