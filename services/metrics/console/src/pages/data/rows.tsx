@@ -65,7 +65,8 @@ export function Rows({ rows: state }: { rows: LiveState | undefined }) {
 }
 
 const gridOf = (columns: readonly string[]) => ({
-  gridTemplateColumns: `repeat(${columns.length}, minmax(110px, 1fr))`,
+  gridTemplateColumns: `repeat(${columns.length}, minmax(0, 1fr))`,
+  minWidth: `${columns.length * 130}px`,
 });
 
 function DataRow({ row, columns, now }: { row: Row; columns: readonly string[]; now: number }) {

@@ -113,7 +113,11 @@ function Job({ job, selected }: { job: JobRow; selected: boolean }) {
           {remaining !== null && remaining > 0 && ` · ${format(remaining, 'ms')} left`}
         </span>
         <span class="job-count">
-          {job.total > 0 ? `${ended.toLocaleString('en')} / ${job.total.toLocaleString('en')}` : 'not planned yet'}
+          {job.total > 0
+            ? `${ended.toLocaleString('en')} / ${job.total.toLocaleString('en')}`
+            : job.finished_at === null
+              ? 'not planned yet'
+              : 'no items'}
           {job.failed > 0 && <span class="bad-text"> {job.failed.toLocaleString('en')} failed</span>}
         </span>
       </span>
