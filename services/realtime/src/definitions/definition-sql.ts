@@ -55,7 +55,8 @@ published (root, schema, name, rights, entries) as materialized (
   from (select relid, entry, false as is_below from named union all select relid, entry, true from below) e
   join pg_catalog.pg_class c on c.oid = e.relid join pg_catalog.pg_namespace s on s.oid = c.relnamespace
   ${asked === undefined ? '' : `where ${asked}`}
-  group by c.oid, s.nspname, s.nspowner, s.nspacl, c.relname, c.relkind
+  -- Before Postgres 18, an aclitem[] cannot be sorted, but its text can.
+  group by 1, 2, 3, 4, c.relkind
   having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
 ),
 -- The table, and the tables and views that its policies read, directly or through others.
