@@ -30,7 +30,7 @@ const COLUMNS: Column<Collector>[] = [
 
 export function Collectors({ answer }: { answer: Answer<ProcessesAnswer> }) {
   return (
-    <Panel id="collectors" title="Where the figures come from" from={answer}>
+    <Panel id="collectors" title="Where the figures come from" wide from={answer}>
       <Loaded from={answer}>
         {({ collectors }) => (
           <Table

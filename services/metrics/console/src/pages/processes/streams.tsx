@@ -22,7 +22,7 @@ const COLUMNS: Column<Stream>[] = [
 
 export function Streams({ answer }: { answer: Answer<ProcessesAnswer> }) {
   return (
-    <Panel id="nats" title="NATS streams" from={answer}>
+    <Panel id="nats" title="NATS streams" wide from={answer}>
       <Loaded from={answer}>
         {({ streams }) =>
           streams.length === 0 ? (
