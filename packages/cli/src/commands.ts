@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { migrate } from '@tidemark/db';
 import { ANY_ROLE, explain } from '@tidemark/service';
 import { runBlueprint } from './blueprint/blueprint.ts';
+import { consoleLink } from './console-link.ts';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
@@ -103,6 +104,13 @@ export async function run(io: Io): Promise<number> {
       const { values } = parse(args, { schema: { type: 'string', multiple: true } });
       const schemas = (values.schema as string[] | undefined) ?? ['public', 'tidemark'];
       io.print(await generateTypes(await databaseUrl(io), schemas));
+      return 0;
+    }
+    case 'console': {
+      parse(args, {});
+      const home = homeFolder(io);
+      const url = await gatewayUrl(io.env, home);
+      io.print(await consoleLink(url, io.env.TIDEMARK_TOKEN || (await loadCredentials(home)).tokens.ops));
       return 0;
     }
     case 'nats-config':

@@ -1,6 +1,11 @@
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const errors = defineErrors('CLI', {
+  CONSOLE: row<{ url: string; reason: string }>({
+    status: 502,
+    message: (p) => `${p.url} gives no code for the console: ${p.reason}`,
+    hint: 'Check that `npm start` runs; the console also takes a token with the role ops: /console/ asks for it.',
+  }),
   USAGE: row<{ reason: string }>({
     status: 400,
     message: (p) => p.reason,

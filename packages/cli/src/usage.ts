@@ -23,6 +23,7 @@ export const USAGE = `npx --no -- tidemark <command>
   schedules pause|resume|run|remove <name>  run starts a job now
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
+  console                                   a link that opens the console once, within ten minutes
   nats-config                               a configuration file for a NATS server of your own, with a user for each service
   token --role <role> [--sub <subject>] [--expires-in <seconds>] [--claim <name>=<value>]…
                                             signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME
@@ -31,7 +32,7 @@ export const USAGE = `npx --no -- tidemark <command>
 
 expose, live and remove show what they would do with --dry-run.
 The database is DATABASE_OWNER_URL, else DATABASE_DIRECT_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).
-jobs and schedules ask the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
+jobs, schedules and console ask the gateway at TIDEMARK_URL with TIDEMARK_TOKEN, else the one that runs in TIDEMARK_HOME with its service token.
 
 Examples:
   npx --no -- tidemark expose orders --to authenticated --write

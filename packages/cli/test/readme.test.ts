@@ -142,7 +142,7 @@ async function seeConsole(t: Test, url: string): Promise<void> {
     for (const instance of ['gateway-1', 'realtime-1', 'batch-1']) {
       await page.getByText(instance).first().waitFor({ timeout: 30_000 });
     }
-    t.notMatch(page.url(), /token/, 'the token has left the address bar');
+    t.notMatch(page.url(), /code|token/, 'the code has left the address bar');
   } finally {
     await browser.close();
   }

@@ -13,6 +13,7 @@ import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { consoleFiles } from './routes/console.ts';
+import { createConsoleCodes, issueConsoleCode, redeemConsoleCode } from './routes/console-codes.ts';
 import { aliases, performanceApi } from './routes/performance-api.ts';
 
 export interface AppDependencies extends RouteContext, ServiceBase<ServiceEvent> {
@@ -31,10 +32,13 @@ export function buildApp(deps: AppDependencies): BaseApp {
   });
   app.register(async (scope: BaseApp) => {
     await registerCompression(scope);
+    const codes = createConsoleCodes();
     scope.register(consoleFiles);
+    scope.register(redeemConsoleCode, { codes, limiter });
     scope.register(async (operators: BaseApp) => {
       const requestsPerSecond = config.METRICS_REQUESTS_PER_S;
       await operators.register(operatorsOnly, { verifyToken, limiter, requestsPerSecond });
+      operators.register(issueConsoleCode, { codes });
       operators.register(performanceApi, { ...deps, prefix: '/api/v1/performance' });
       operators.register(aliases, { ...deps, prefix: '/api/metrics' });
     });

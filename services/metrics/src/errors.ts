@@ -179,6 +179,11 @@ export const errors = defineErrors('METRICS', {
     message: (p) => `the event stream has no topic "${p.topic}"`,
     hint: (p) => `Use some of ${p.known}, or leave \`topics\` out.`,
   }),
+  CONSOLE_CODE: row({
+    status: 401,
+    message: 'the code of the link is unknown, or has been used or expired',
+    hint: 'A code serves once, within ten minutes: `npx --no -- tidemark console` prints a new link.',
+  }),
   STREAM_FULL: row<{ limit: number }>({
     status: 503,
     message: (p) => `the event stream has ${p.limit} clients, which is its limit`,

@@ -11,11 +11,12 @@ export interface Summary {
   readonly tokens: Credentials;
   /** Tokens are printed once, so that later terminals and logs do not contain them. */
   readonly isNew: boolean;
+  readonly console: string;
   readonly hasExamples: boolean;
 }
 
 /** The lines that `up` prints before `ready`. */
-export function summarise({ home, url, services, addresses, tokens, isNew, hasExamples }: Summary): string[] {
+export function summarise({ home, url, services, addresses, tokens, isNew, console, hasExamples }: Summary): string[] {
   const rows = [...services]
     .sort(
       (a, b) => STOP_ORDER.indexOf(a.service) - STOP_ORDER.indexOf(b.service) || a.instance.localeCompare(b.instance),
@@ -34,7 +35,8 @@ export function summarise({ home, url, services, addresses, tokens, isNew, hasEx
       ? [`tokens (also in ${file}):`, ...Object.entries(tokens).map(([name, token]) => `  ${name.padEnd(8)} ${token}`)]
       : [`tokens are in ${file}`]),
     '',
-    `console ${url}/console/#token=${tokens.ops}`,
+    `console ${console}`,
+    '  (the link opens once, within ten minutes; `npx --no -- tidemark console` prints another)',
     ...(hasExamples ? [`examples ${url}/examples/#token=${tokens.user}`] : []),
     '',
   ];

@@ -4,6 +4,7 @@ import type { ServiceName } from '@tidemark/contracts';
 import { migrate, settleAll } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
 import { collectGarbage } from '@tidemark/service';
+import { consoleLink } from '../console-link.ts';
 import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
 import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
@@ -141,11 +142,16 @@ async function startAll(
   if (settings.demo && !settings.databaseUrl)
     running.large = loadLargeDemo(addresses.owner, settings.demoScale, events);
   const hasExamples = settings.demo && !settings.databaseUrl;
+  const console = await consoleLink(url, tokens.ops, base('metrics')).catch((error: Error) => {
+    // With keys of another issuer (JWT_JWKS_URL), the tokens of the home are refused.
+    events.progress(error.message);
+    return `${url}/console/`;
+  });
   // This process runs for as long as the services, and needs little of what its start did.
   await collectGarbage();
   return {
     url,
-    summary: summarise({ home, url, services: running.services, addresses, tokens, isNew, hasExamples }),
+    summary: summarise({ home, url, services: running.services, addresses, tokens, isNew, console, hasExamples }),
     stop,
   };
 }

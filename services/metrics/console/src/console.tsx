@@ -36,7 +36,7 @@ export function Console() {
   const { page } = useAddress();
 
   useEffect(() => {
-    const resume = () => session.resume();
+    const resume = () => void session.resume();
     resume();
     addEventListener('hashchange', resume);
     return () => removeEventListener('hashchange', resume);

@@ -13,8 +13,8 @@ export function TokenForm({ refusal, use }: { refusal: Refusal | null; use: (tok
       >
         <h2>Token required</h2>
         <p>
-          The console is for operators. Paste a token with the role <code>ops</code>: <code>npm start</code> prints one,
-          and it is <code>"ops"</code> in <code>.tidemark/credentials.json</code>.
+          The console is for operators. <code>npx --no -- tidemark console</code> prints a link that needs no token. Or
+          paste one with the role <code>ops</code>: <code>"ops"</code> in <code>.tidemark/credentials.json</code>.
         </p>
         {refusal && (
           <div class="lost" role="alert">

@@ -29,6 +29,26 @@ t.test('takes the token from the address, and forgets it', async (t) => {
   await page.close();
 });
 
+t.test('a code in the address serves once, and is no token', async (t) => {
+  const authorization = `Bearer ${await metrics.token('ops')}`;
+  const issue = (headers: Record<string, string>) => fetch(`${metrics.url}/console/code`, { method: 'POST', headers });
+  t.equal((await issue({})).status, 401);
+  t.equal((await issue({ authorization: `Bearer ${await metrics.token('authenticated')}` })).status, 403);
+  const { code } = (await (await issue({ authorization })).json()) as { code: string };
+  t.notMatch(authorization, code);
+  const page = await open('');
+  await page.getByRole('button', { name: 'Forget the token' }).click();
+  await page.getByLabel('Token').waitFor();
+  await page.goto(`${metrics.url}/console/#code=${code}`);
+  await page.getByText('Nothing is wrong.').waitFor();
+  t.equal(page.url(), `${metrics.url}/console/`);
+  await page.getByRole('button', { name: 'Forget the token' }).click();
+  await page.goto(`${metrics.url}/console/#code=${code}`);
+  await page.getByRole('alert').getByText('has been used or expired').waitFor();
+  await page.getByText('tidemark console').first().waitFor();
+  await page.close();
+});
+
 t.test('a pasted address restores page, range, filter and selection; Esc takes the selection away', async (t) => {
   const page = await open('processes?range=1h&instance=gateway%2Fgateway-t');
   await page.locator('#instance').getByText('gateway-t').first().waitFor();

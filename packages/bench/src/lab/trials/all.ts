@@ -11,6 +11,7 @@ import { claimsApart } from './claims-apart.ts';
 import { descriptorsExhausted } from './descriptors-exhausted.ts';
 import { diskFull } from './disk-full.ts';
 import { findings } from './findings.ts';
+import { firstStart } from './first-start.ts';
 import { fuzz } from './fuzz.ts';
 import { hostile } from './hostile.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
@@ -19,6 +20,7 @@ import { liveChecker } from './live-checker.ts';
 import { liveDdl } from './live-ddl.ts';
 import { natsKilled } from './nats-killed.ts';
 import { overload } from './overload.ts';
+import { postgrest } from './postgrest.ts';
 import { primaryRestart } from './primary-restart.ts';
 import { primaryRestarted } from './primary-restarted.ts';
 import { realtimeRestarted } from './realtime-restarted.ts';
@@ -45,10 +47,12 @@ export const trials: readonly Trial[] = [
   descriptorsExhausted,
   diskFull,
   findings,
+  firstStart,
   fuzz,
   hostile,
   killedNeighbour,
   overload,
+  postgrest,
   primaryRestart,
   replicaKilled,
   replicaPaused,

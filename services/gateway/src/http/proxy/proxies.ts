@@ -104,7 +104,9 @@ export const proxies = fp(
     if (METRICS_URL) {
       const upstream = () => METRICS_URL;
       await proxy('/api/v1/performance/stream', upstream, { endless: true, connections: config.CONNECTIONS_MAX });
-      for (const prefix of ['/console', '/api/metrics']) await proxy(prefix, upstream);
+      // A code for the console and its token are asked for by POST, without a body.
+      await proxy('/console', upstream, { methods: [...READS, 'POST'] });
+      await proxy('/api/metrics', upstream);
       await proxy('/api/v1/performance', upstream, { methods: WITH_WRITES });
     }
   },

@@ -30,7 +30,12 @@ function startPage(proxied: { console: boolean; live: boolean }): string {
     row('/docs', 'the tables and functions that your role may use, with a form for each request'),
     row('/openapi.json', 'the same as an OpenAPI document'),
     ...(proxied.console
-      ? [row('/console/', 'the console: pools, replicas, sockets, jobs, statements (with the token <code>ops</code>)')]
+      ? [
+          row(
+            '/console/',
+            'the console: pools, replicas, sockets, jobs, statements (<code>npx --no -- tidemark console</code> prints a link that opens it)',
+          ),
+        ]
       : []),
     plain('/rest/v1/&lt;table&gt;', 'rows of a table or view, in the grammar of PostgREST'),
     ...(proxied.live

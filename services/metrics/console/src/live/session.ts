@@ -1,6 +1,7 @@
 /** The state of the stream in this tab: its connection, the newest topics, and whether the display is paused. */
 import { useEffect, useState } from 'preact/hooks';
 import type { TopicName, TopicValues } from '../../../src/stream/topics.ts';
+import { ApiError } from './api.ts';
 import type { ConnectionState, Refusal } from './connection-state.ts';
 import { openSharedStream } from './shared-stream.ts';
 import { deleteToken, loadToken, saveToken } from './token.ts';
@@ -65,10 +66,14 @@ export const session = {
     setState({ is: 'connecting', attempt: 1, lostSince: null, reason: null });
     stream.follow(token, wanted);
   },
-  /** Takes the token of the address, or the one that this tab has kept. */
-  resume(): void {
-    const kept = loadToken();
-    if (kept !== null && kept !== token) session.use(kept);
+  /** Takes the token or the code of the address, or the token that this tab has kept. */
+  async resume(): Promise<void> {
+    try {
+      const kept = await loadToken();
+      if (kept !== null && kept !== token) session.use(kept);
+    } catch (error) {
+      session.refuse(error instanceof ApiError ? error.refusal : { message: (error as Error).message, hint: null });
+    }
   },
   forget(): void {
     deleteToken();
