@@ -5,6 +5,7 @@ import { createClient } from '@tidemark/client';
 import { withClient } from '@tidemark/local-stack';
 import { useDebianPostgres } from '@tidemark/testing/debian-postgres';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { diagnose, linesOf } from '../src/doctor/doctor.ts';
 import { databaseState } from './database-state.ts';
 import { FOREIGN_SCHEMA, FOREIGN_TABLES } from './foreign-schema.ts';
@@ -106,7 +107,7 @@ async function stop(t: Test, up: Running): Promise<void> {
 
 /** A change by another program reaches a client that follows a table in mixed case. */
 async function follows(t: Test, up: Running): Promise<void> {
-  const client = createClient(`http://127.0.0.1:${up.port}`, { token: await tokenOf(up) });
+  const client = createClient(`http://127.0.0.1:${up.port}`, { token: await tokenOf(up), WebSocket });
   const name = `Zappa ${Date.now()}`;
   for await (const event of client.from('Artist').select('Name').live()) {
     if (event.type === 'snapshot') {

@@ -1,6 +1,30 @@
 /** PGRST codes and their wording are PostgREST's (its "Errors" page), GATEWAY codes are our own. */
 import { defineErrors, row } from '@tidemark/contracts';
 
+export interface SearchedFunction {
+  readonly schema: string;
+  readonly name: string;
+  readonly args: readonly string[];
+  /** The type of the argument without a name that would take the whole body. */
+  readonly whole?: 'text' | 'xml' | 'bytea' | 'json/jsonb' | null;
+}
+
+const isBody = ({ whole = null }: SearchedFunction): boolean => whole !== null && whole !== 'json/jsonb';
+
+function calledWith(searched: SearchedFunction): string {
+  if (isBody(searched)) return '';
+  return searched.args.length > 0 ? `(${searched.args.join(', ')})` : ' without parameters';
+}
+
+function searchedWith(searched: SearchedFunction): string {
+  const { args, whole = null } = searched;
+  const single = `with a single unnamed ${whole} parameter`;
+  if (isBody(searched)) return single;
+  const named =
+    args.length > 0 ? `with parameter${args.length > 1 ? 's' : ''} ${args.join(', ')}` : 'without parameters';
+  return whole === null ? named : `${named} or ${single}`;
+}
+
 export const postgrest = defineErrors('', {
   PGRST102: row<{ reason: string; hint: string }>({
     status: 400,
@@ -49,12 +73,11 @@ export const postgrest = defineErrors('', {
         ? `Name the constraint, the column or the table in between: '${p.child}!name'.`
         : `Try changing '${p.child}' to one of the following: ${p.choices.map((choice) => `'${choice}'`).join(', ')}. Find the desired relationship in the 'details' key.`,
   }),
-  PGRST202: row<{ schema: string; name: string; args: readonly string[]; suggestion?: string }>({
+  PGRST202: row<SearchedFunction & { suggestion?: string }>({
     status: 404,
-    message: (p) =>
-      `Could not find the function ${p.schema}.${p.name}${p.args.length ? `(${p.args.join(', ')})` : ' without parameters'} in the schema cache`,
+    message: (p) => `Could not find the function ${p.schema}.${p.name}${calledWith(p)} in the schema cache`,
     details: (p) =>
-      `Searched for the function ${p.schema}.${p.name} ${p.args.length ? `with parameter${p.args.length > 1 ? 's' : ''} ${p.args.join(', ')}` : 'without parameters'}, but no matches were found in the schema cache.`,
+      `Searched for the function ${p.schema}.${p.name} ${searchedWith(p)}, but no matches were found in the schema cache.`,
     hint: (p) =>
       p.suggestion
         ? `Perhaps you meant to call the function ${p.suggestion}`

@@ -89,9 +89,13 @@ export function acceptedTypes(accept: string): readonly string[] {
   return ranges.sort((a, b) => b.q - a.q).map(({ mime }) => mime);
 }
 
+const UTF8 = '; charset=utf-8';
+/** As in PostgREST, a media type of the database with one of these names has the charset, too. */
+const TEXTS = new Set(['application/json', 'application/geo+json', 'text/csv', 'text/plain', 'text/xml']);
+
 export function contentType(media: MediaType): string {
-  if (media.kind !== 'plan' && media.own) return media.own.mime;
-  const charset = media.kind === 'octet-stream' ? '' : '; charset=utf-8';
+  if (media.kind !== 'plan' && media.own) return media.own.mime + (TEXTS.has(media.own.mime) ? UTF8 : '');
+  const charset = media.kind === 'octet-stream' ? '' : UTF8;
   if (media.kind !== 'plan') return mimeOf(media) + charset;
   const options = media.options.length > 0 ? `; options=${media.options.join('|')}` : '';
   return `application/vnd.pgrst.plan+${media.format}; for="${mimeOf(media.for)}"${options}${charset}`;

@@ -104,7 +104,7 @@ from me`;
 const SCHEMAS = `
 select s as schema, count(c.oid)::int as tables,
   count(c.oid) filter (where has_schema_privilege(r.oid, n.oid, 'usage') and has_any_column_privilege(r.oid, c.oid, 'select'))::int as readable,
-  min(c.relname::text) filter (where not has_any_column_privilege(r.oid, c.oid, 'select')) as first
+  min(c.relname::text) filter (where not coalesce(has_any_column_privilege(r.oid, c.oid, 'select'), false)) as first
 from unnest($1::text[]) s join pg_namespace n on n.nspname = s
   left join pg_roles r on r.rolname = $2
   left join pg_class c on c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition

@@ -32,7 +32,13 @@ export function chooseRoutine(
   const whole = contentType === null ? [] : candidates.filter((routine) => takesBody(routine, contentType));
   if (whole.length > 1) throw ambiguousFunction(whole);
   if (whole[0]) return whole[0];
-  throw unknownFunction(catalog, schema, name, given);
+  const searched = {
+    schema,
+    name,
+    args: given.toSorted(),
+    whole: contentType === null ? null : wholeType(contentType),
+  };
+  throw unknownFunction(catalog, searched);
 }
 
 function fits(routine: Routine, given: readonly string[]): boolean {
@@ -42,6 +48,12 @@ function fits(routine: Routine, given: readonly string[]): boolean {
     given.every((name) => names.has(name)) &&
     routine.args.every((argument) => argument.hasDefault || argument.variadic || given.includes(argument.name))
   );
+}
+
+function wholeType(contentType: string): 'text' | 'xml' | 'bytea' | 'json/jsonb' {
+  if (contentType.startsWith('text/plain')) return 'text';
+  if (contentType.startsWith('text/xml')) return 'xml';
+  return contentType.startsWith('application/octet-stream') ? 'bytea' : 'json/jsonb';
 }
 
 export function takesBody(routine: Routine, contentType: string): boolean {

@@ -3,7 +3,7 @@
  * to.
  */
 import { TidemarkError } from '@tidemark/contracts';
-import { postgrest } from '../errors.ts';
+import { postgrest, type SearchedFunction } from '../errors.ts';
 import type { Catalog, Relation, Relationship, Routine } from './catalog.ts';
 import { describeRelationship, namesOf } from './describe-relationship.ts';
 import { nearest } from './nearest.ts';
@@ -63,15 +63,16 @@ export function unknownTable(catalog: Catalog, schema: string, name: string): Ti
   });
 }
 
-export function unknownFunction(catalog: Catalog, schema: string, name: string, args: readonly string[]) {
-  return suggesting(postgrest.PGRST202({ schema, name, args }), (rights) => {
+export function unknownFunction(catalog: Catalog, searched: SearchedFunction) {
+  const { schema, name } = searched;
+  return suggesting(postgrest.PGRST202(searched), (rights) => {
     const callable = catalog.allRoutines(schema).filter((routine) => mayCall(rights, routine));
     const near = nearest(
       name,
       callable.map((routine) => routine.name),
     );
     const found = callable.find((routine) => routine.name === name) ?? callable.find(({ name: of }) => of === near);
-    return found && postgrest.PGRST202({ schema, name, args, suggestion: signature(found) });
+    return found && postgrest.PGRST202({ ...searched, suggestion: signature(found) });
   });
 }
 

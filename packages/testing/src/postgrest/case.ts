@@ -8,12 +8,14 @@ export interface PostgrestCase {
   readonly headers?: Readonly<Record<string, string>>;
   /** Text and bytes are sent as they are, everything else as JSON. */
   readonly body?: unknown;
-  /** The claims of a token, or the text of the Authorization header. */
-  readonly as?: Readonly<Record<string, unknown>> | string;
+  /** The claims of a token, perhaps made when the request is, or the text of the Authorization header. */
+  readonly as?: Claims | (() => Claims) | string;
   /** `pre-request`: a gateway with a pre-request function. */
   readonly gateway?: 'pre-request';
   readonly expected: Expected;
 }
+
+type Claims = Readonly<Record<string, unknown>>;
 
 export interface Expected {
   /** Default 200. */

@@ -35,8 +35,8 @@ export const nameOf = ({ group, method, path, headers = {} }: PostgrestCase): st
 async function playCase(gateways: Gateways, one: PostgrestCase): Promise<string[]> {
   const { method, path, body, as, expected } = one;
   const headers = new Headers(one.headers);
-  if (as !== undefined)
-    headers.set('authorization', typeof as === 'string' ? as : `Bearer ${await gateways.token(as)}`);
+  if (typeof as === 'string') headers.set('authorization', as);
+  else if (as) headers.set('authorization', `Bearer ${await gateways.token(typeof as === 'function' ? as() : as)}`);
   const isRaw = typeof body === 'string' || body instanceof Uint8Array;
   if (body !== undefined && !isRaw && !headers.has('content-type')) headers.set('content-type', 'application/json');
   const base = one.gateway === 'pre-request' ? gateways.preRequestUrl : gateways.url;
@@ -45,7 +45,7 @@ async function playCase(gateways: Gateways, one: PostgrestCase): Promise<string[
       method,
       headers,
       signal: AbortSignal.timeout(ANSWER_MS),
-      ...(body === undefined ? {} : { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isRaw ? (body as RequestInit['body'] & {}) : JSON.stringify(body) }),
     });
     const bytes = Buffer.from(await response.arrayBuffer());
     return differencesOf(expected, response, bytes);

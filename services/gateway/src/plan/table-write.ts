@@ -147,8 +147,10 @@ export const PLAIN_ROW: WriteRow = Object.freeze({
   status: null,
 });
 
-function replyTo({ head, relation, options }: WritePlan, row: WriteRow): StoredReply {
+function replyTo({ head, relation, query, options }: WritePlan, row: WriteRow): StoredReply {
   const { method, preferences } = head;
+  // Without a key, no row can be merged into another.
+  const resolves = options.resolution === 'ignore-duplicates' || (query.onConflict ?? relation.primaryKey).length > 0;
   const headers: Record<string, string> = { 'content-range': rangeOf(method, row, preferences) };
   if (method === 'POST' && options.return === 'headers-only' && row.key) {
     headers.location = locationOf(relation, row.key);
@@ -160,7 +162,7 @@ function replyTo({ head, relation, options }: WritePlan, row: WriteRow): StoredR
     headers,
     preferences: {
       ...preferences,
-      resolution: method === 'POST' ? options.resolution : null,
+      resolution: method === 'POST' && resolves ? options.resolution : null,
       missing: method === 'DELETE' ? null : preferences.missing,
       results: method === 'POST' ? preferences.results : null,
       params: null,

@@ -15,7 +15,13 @@ export function parseGetCall(catalog: Catalog, schema: string, name: string, sea
   // A pair is an argument where its name is one; where no candidate has arguments, every pair is a filter.
   const all = parseQuery(search, { target: 'function' });
   const filters = filterNames(all, candidates);
-  const given = [...new Set(all.args.map(([key]) => key))].filter((key) => names.size === 0 || names.has(key));
+  const given = [
+    ...new Set(
+      all.args
+        .filter(([key, value]) => names.size === 0 || names.has(key) || !isFilter(key, value))
+        .map(([key]) => key),
+    ),
+  ];
   const filtersOnly =
     names.size === 0 && candidates.some((routine) => routine.args.length === 0 && routine.resultColumns !== null);
   const isArgument = (key: string) => !filters.has(key);
@@ -23,6 +29,16 @@ export function parseGetCall(catalog: Catalog, schema: string, name: string, sea
   const argumentNames = new Set(routine.args.map((argument) => argument.name).filter(isArgument));
   const query = parseQuery(search, { target: 'function', argumentNames });
   return { routine, query, args: { kind: 'pairs', pairs: query.args } };
+}
+
+/** A pair that is no filter can only be an argument, perhaps of another function. */
+function isFilter(key: string, value: string): boolean {
+  try {
+    parseQuery(`${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+    return true;
+  } catch {
+    return false; // The error of the call names the argument.
+  }
 }
 
 /**

@@ -21,7 +21,7 @@ export function methodsOf(
   const catalog = follower.current();
   if (match[1] !== undefined) {
     const routines = catalog.routines(schema, name);
-    if (routines.length === 0) throw unknownFunction(catalog, schema, name, []);
+    if (routines.length === 0) throw unknownFunction(catalog, { schema, name, args: [] });
     return routines.some(({ volatility }) => volatility !== 'volatile') ? [...READS, 'POST'].join() : 'OPTIONS,POST';
   }
   const { insertable, updatable, deletable, primaryKey } = findRelation(catalog, schema, name);

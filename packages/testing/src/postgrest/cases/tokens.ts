@@ -33,7 +33,7 @@ export const tokenCases: readonly PostgrestCase[] = [
     { status: 401, json: { code: 'PGRST303', message: 'JWT issued at future' } },
     { as: { ...role, iat: now() + 9_999 } },
   ),
-  codes('GET', '/authors_only', { json: [] }, { as: { ...role, exp: now() - 15 } }),
+  codes('GET', '/authors_only', { json: [] }, { as: () => ({ ...role, exp: now() - 15 }) }),
   codes('GET', '/authors_only', { json: [] }, { as: { ...role, exp: 9_999_999_999 } }),
   codes('GET', '/clients', { status: 401, json: { code: 'PGRST301' } }, { as: 'Bearer a.b.c' }),
 
@@ -42,7 +42,6 @@ export const tokenCases: readonly PostgrestCase[] = [
     json: { code: '42501', message: 'permission denied for table authors_only' },
     headers: { 'www-authenticate': 'Bearer' },
   }),
-  statuses('GET', '/authors_only', { status: 401 }, { as: { role: 'no_such_role' } }),
 
   types('GET', '/authors_only', wrongClaim("The JWT 'exp' claim must be a number"), {
     as: { ...role, exp: 'invalid' },
