@@ -1,5 +1,6 @@
 import { errors, postgrest } from './errors.ts';
 
+export type { SearchedFunction } from './errors.ts';
 export {
   answersBytes,
   type CallArguments,
