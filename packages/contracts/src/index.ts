@@ -11,7 +11,7 @@ export * from './inspection/statements.ts';
 export * from './inspection/subscriptions.ts';
 export * from './inspection/why.ts';
 export * from './jobs.ts';
-export { eachElement, eachMember, skipValue, sliceArray, sliceObject } from './json-slices.ts';
+export { canonicalJson, eachElement, eachMember, skipValue, sliceArray, sliceObject } from './json-slices.ts';
 export * from './latency.ts';
 export * from './live.ts';
 export * from './message-id.ts';

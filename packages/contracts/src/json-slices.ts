@@ -91,3 +91,15 @@ export function sliceArray(text: string): string[] {
   });
   return found;
 }
+
+/** Returns the same text for equal JSON: without blanks, members sorted by name, numbers as they are written. */
+export function canonicalJson(json: string | ReadonlyMap<string, string>): string {
+  if (typeof json !== 'string') {
+    const members = [...json].sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${canonicalJson(value)}`).join()}}`;
+  }
+  const text = json.trim();
+  if (text.startsWith('{')) return canonicalJson(sliceObject(text));
+  if (text.startsWith('[')) return `[${sliceArray(text).map(canonicalJson).join()}]`;
+  return text.startsWith('"') ? JSON.stringify(JSON.parse(text)) : text;
+}

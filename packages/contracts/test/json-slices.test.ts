@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { sliceArray, sliceObject } from '../src/json-slices.ts';
+import { canonicalJson, sliceArray, sliceObject } from '../src/json-slices.ts';
 
 const spaced = fc
   .tuple(fc.jsonValue(), fc.constantFrom(0, 1, 2))
@@ -43,6 +43,20 @@ t.test('digits, escapes and brackets in texts stay as they are', (t) => {
       ['a', '2.0'],
       ['b,}', '"\\\\"'],
     ],
+  );
+  t.end();
+});
+
+t.test('the canonical text is the same for equal JSON, and numbers keep their digits', (t) => {
+  t.equal(
+    canonicalJson('{"b": [1, {"z": 1.0, "a": "\\u0061"}], "a": 9007199254740993 }'),
+    '{"a":9007199254740993,"b":[1,{"a":"a","z":1.0}]}',
+  );
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      t.same(JSON.parse(canonicalJson(JSON.stringify(value, null, 1))), JSON.parse(JSON.stringify(value)));
+    }),
+    { numRuns: 200 },
   );
   t.end();
 });

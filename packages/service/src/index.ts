@@ -62,6 +62,7 @@ export type { SharedEvent } from './shared-events.ts';
 export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';
 export type { KeyEvent } from './tokens/key-source.ts';
+export { lastingClaims } from './tokens/lasting-claims.ts';
 export { registerTokenMetrics } from './tokens/metrics.ts';
 export { isOperator, operatorCheck, verifyOperator } from './tokens/operator.ts';
 export {

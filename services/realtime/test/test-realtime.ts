@@ -5,7 +5,7 @@ import { deleteStreams } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
 import { runPhases } from '@tidemark/service';
 import { METRICS_ENV, type TestDatabase, until, useTestStack } from '@tidemark/testing';
-import { SignJWT } from 'jose';
+import { CompactSign, SignJWT } from 'jose';
 import pg from 'pg';
 import { type RunningRealtime, start } from '../src/start.ts';
 
@@ -136,5 +136,12 @@ export function token(claims: Record<string, unknown>, expiresInS = 600): Promis
   return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInS)
+    .sign(new TextEncoder().encode(SECRET));
+}
+
+/** A token with the claims as they are written. */
+export function signed(claims: string): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(claims))
+    .setProtectedHeader({ alg: 'HS256' })
     .sign(new TextEncoder().encode(SECRET));
 }

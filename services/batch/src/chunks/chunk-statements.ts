@@ -24,7 +24,8 @@ export const chunkStatements = {
    * chunks of jobs without a measured item, by tenant.
    */
   claim: `
-    select c.*, j.owner, ${ASYNCHRONOUS_COMMIT}
+    select c.job, c.chunk, c.attempt, c.items, c.losses, c.target, c.kind, c.spec, c.claims::text as claims, c.role, c.tenant,
+      c.item_ms, c.may_role, j.owner, ${ASYNCHRONOUS_COMMIT}
     from tidemark.claim_chunk($1::jsonb, $2, $3::float8, $4::text[], $5::jsonb, $6::int, $7::int, $8::jsonb) as c
     join tidemark.jobs j on j.id = c.job`,
 

@@ -25,7 +25,7 @@ export async function runFinish(
 ): Promise<void> {
   const [request] = await tx.query(jobStatements.request, [job]);
   try {
-    await tx.query(TAKE_IDENTITY, [role, JSON.stringify(request?.claims ?? {})]);
+    await tx.query(TAKE_IDENTITY, [role, request?.claims ?? '{}']);
     await kind.finish?.(tx, { id: job, spec: request?.spec, ...counts });
   } catch (error) {
     // A shortage of the database is temporary, so the job is ended later.

@@ -5,8 +5,8 @@ import { errors } from '../errors.ts';
 
 export interface JobIdentity {
   role: string;
-  /** Null when the row in tidemark.job_requests no longer exists. */
-  claims: Record<string, unknown> | null;
+  /** JSON; null when the row in tidemark.job_requests no longer exists. */
+  claims: string | null;
   /** The role was dropped since, or the service may not take it. */
   isRefused?: boolean;
 }
@@ -17,7 +17,7 @@ export function identityOf({ role, claims, isRefused }: JobIdentity, roles: read
   if (!roles.includes(role) && !roles.includes(ANY_ROLE)) {
     throw errors.ROLE_REFUSED({ role, reason: 'JWT_ROLES does not list it' });
   }
-  return { role, claims: JSON.stringify(claims ?? {}) };
+  return { role, claims: claims ?? '{}' };
 }
 
 /** SQLSTATE 42501 insufficient_privilege; 42704 and 22023: the role does not exist, or this login may not use it. */

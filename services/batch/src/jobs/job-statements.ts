@@ -53,7 +53,7 @@ export const jobStatements = {
     )
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
     from request r where j.id = r.job_id
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims::text as claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
       ${ASYNCHRONOUS_COMMIT}`,
 
   /**
@@ -73,7 +73,7 @@ export const jobStatements = {
         and (select count(*) from tidemark.job_chunks c
           where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
       limit 1 for update of q skip locked)
-    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
+    returning j.id, j.kind, j.role, j.total, j.at_least, j.tidemark, r.spec, r.claims::text as claims, r.cursor, r.item_ms, r.trace, not ${MAY_ROLE} as "isRefused",
       ${ASYNCHRONOUS_COMMIT}`,
 
   /** A page of the jobs that may wait for something. $1: state, $2: the last job of the page before, or null, $3: limit. */
@@ -173,7 +173,7 @@ export const jobStatements = {
     where id = $1::uuid and state in ('running', 'paused') for no key update`,
 
   /** Reads the spec and the claims for `finish` of the kind. $1: job. */
-  request: 'select spec, claims from tidemark.job_requests where job_id = $1::uuid',
+  request: 'select spec, claims::text as claims from tidemark.job_requests where job_id = $1::uuid',
 
   /** Returns the trace that the chunks continue. $1: job. */
   trace: 'select trace from tidemark.job_requests where job_id = $1::uuid',

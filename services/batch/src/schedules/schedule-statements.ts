@@ -11,7 +11,7 @@ export const scheduleStatements = {
 
   /** Locks the schedule that is due longest; another instance takes the next one. $1, $2: time and id of the one before, or null. */
   takeDue: `
-    select s.*, c.claims, clock_timestamp() as now, s.next_at::text as key
+    select s.*, c.claims::text as claims, clock_timestamp() as now, s.next_at::text as key
     from tidemark.job_schedules s left join tidemark.job_schedule_claims c on c.schedule_id = s.id
     where not s.paused and s.next_at <= clock_timestamp()
       and ($1::text is null or (s.next_at, s.id) > ($1::text::timestamptz, $2::uuid))
@@ -19,7 +19,7 @@ export const scheduleStatements = {
 
   /** Locks a schedule one of whose times waits for a job that has ended. $1, $2: as above, of the time that waits. */
   takeWaiting: `
-    select s.*, c.claims, clock_timestamp() as now, w.due_at, w.due_at::text as key
+    select s.*, c.claims::text as claims, clock_timestamp() as now, w.due_at, w.due_at::text as key
     from tidemark.job_schedules s left join tidemark.job_schedule_claims c on c.schedule_id = s.id,
       lateral (select min(r.due_at) as due_at from tidemark.job_schedule_runs r where r.schedule_id = s.id and r.state = 'waiting') as w
     where not s.paused and w.due_at is not null and ($1::text is null or (w.due_at, s.id) > ($1::text::timestamptz, $2::uuid))

@@ -16,7 +16,7 @@ export interface Schedule extends Row {
   missed: Missed;
   overlap: 'skip' | 'queue' | 'allow' | 'replace';
   role: string;
-  claims: Record<string, unknown> | null;
+  claims: string | null;
   next_at: string;
   now: string;
 }

@@ -76,6 +76,22 @@ t.test('numbers keep their digits', async (t) => {
   t.same(await inputs(ended.id), [{ id: '9007199254740993', price: '12345678901234567.89' }]);
 });
 
+t.test('so do those of the submitter’s claims', async (t) => {
+  await stack.query(`create table public.ledgers (id int primary key, org bigint)`);
+  await stack.query(`insert into public.ledgers values (1, 9007199254740992), (2, 9007199254740993)`);
+  await stack.query('alter table public.ledgers enable row level security');
+  await stack.query(`create policy own on public.ledgers to authenticated
+    using (org = (current_setting('request.jwt.claims', true)::jsonb ->> 'org')::bigint)`);
+  await stack.query('grant select on public.ledgers to authenticated');
+  const claims = '{"role":"authenticated","sub":"ada","org":9007199254740993}';
+  const [job] = await stack.database.pools.write.transaction(
+    (tx) => tx.query(`select id from tidemark.submit_job('rows', '{"query": "ledgers?select=id"}')`),
+    { identity: { role: 'authenticated', claims } },
+  );
+  await stack.ended(job?.id);
+  t.same(await inputs(job?.id), [{ id: 2 }]);
+});
+
 t.test('what cannot be paged by a unique key is refused, and so is what the API would refuse', async (t) => {
   const refused: [string, string, RegExp][] = [
     ['joined', 'BATCH_QUERY_WITHOUT_KEY', /joined/],

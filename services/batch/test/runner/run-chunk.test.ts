@@ -39,7 +39,7 @@ function runItems(kind: JobKind, itemMs = 60_000) {
     target: null,
     itemMs: null,
     losses: 0,
-    identity: { role: 'service_role', claims: {} },
+    identity: { role: 'service_role', claims: '{}' },
     items: Array.from({ length: 100 }, (_, index) => ({ index, input: null, attempts: 0 })),
   } as unknown as ClaimedChunk;
   return runChunk(dependencies, chunk, new AbortController().signal, undefined);

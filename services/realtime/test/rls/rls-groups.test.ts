@@ -2,7 +2,7 @@
 import { metricsPage, until } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, token } from '../test-realtime.ts';
+import { signed, startTestRealtime, token } from '../test-realtime.ts';
 
 t.test('row-level security for groups of identities', async (t) => {
   const service = await startTestRealtime('select 1');
@@ -40,6 +40,29 @@ t.test('row-level security for groups of identities', async (t) => {
       `alter policy shown on plain using (shown and current_setting('request.jwt.claims')::json ->> 'sub' = 'bob')`,
     );
     for (const client of clients.slice(0, 2)) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  t.test('tells tenants apart whose numbers JavaScript would round', async (t) => {
+    await service.sql(`create table public.ledgers (id int primary key, org bigint not null);
+      alter table public.ledgers replica identity full; alter table public.ledgers enable row level security;
+      create policy own on public.ledgers for select to authenticated
+        using (org = (current_setting('request.jwt.claims', true)::json ->> 'org')::bigint);
+      grant select on public.ledgers to authenticated; alter publication tidemark add table public.ledgers;`);
+    const of = async (org: string) =>
+      new LiveClient(service.url, { token: await signed(`{"role":"authenticated","org":${org}}`) }).open();
+    const clients = await Promise.all(['9007199254740992', '9007199254740993'].map(of));
+    for (const client of clients) await client.subscribe('l', 'ledgers?select=id', { snapshot: true });
+    await service.sql(`insert into ledgers values (1, 9007199254740992), (2, 9007199254740993), (3, 9007199254740992)`);
+    await service.sql(`update ledgers set org = 9007199254740993 where id = 3`);
+    await service.sql(`insert into ledgers values (4, 9007199254740992), (5, 9007199254740993)`);
+    const ids = (client: LiveClient) => client.changes().map(({ type, row, old }) => `${type} ${(row ?? old)?.id}`);
+    await clients[0]?.change(({ row }) => row?.id === 4);
+    await clients[1]?.change(({ row }) => row?.id === 5);
+    t.same(clients.map(ids), [
+      ['insert 1', 'insert 3', 'leave 3', 'insert 4'],
+      ['insert 2', 'enter 3', 'insert 5'],
+    ]);
     await Promise.all(clients.map((client) => client.close()));
   });
 
