@@ -11,6 +11,11 @@ export const errors = defineErrors('TESTING', {
     message: (p) => `a condition did not become true within ${p.seconds} s: ${p.what}`,
     hint: 'Run the test file alone. If it passes then, the machine was slow; otherwise the condition names what is missing.',
   }),
+  CLONE_FAILED: row<{ reason: string; output: string }>({
+    status: 500,
+    message: (p) => `npm start in the clone ${p.reason}: ${p.output}`,
+    hint: 'Run the same in a clone of your own: git clone, then npm start as an ordinary user.',
+  }),
   NO_TLS: row<{ ms: number }>({
     status: 504,
     message: (p) => `Postgres does not offer TLS ${p.ms} ms after the reload of its settings`,

@@ -1,0 +1,35 @@
+/** `npm start` in a clean clone of the last commit, as an ordinary user, with nothing but Node, npm and git. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder, unprivilegedUser } from '@tidemark/local-stack';
+import { cleanClone } from '@tidemark/testing/clean-clone';
+import t from 'tap';
+
+t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) => {
+  // Packages are fetched once on each machine.
+  const keptHome = join(await cacheFolder(unprivilegedUser()), 'clone-home');
+  const undo: (() => Promise<void>)[] = [];
+  t.teardown(async () => {
+    for (const step of undo.reverse()) await step();
+  });
+  const clone = await cleanClone({ cleanup: (step) => undo.push(step), keptHome });
+  t.ok(clone.isOrdinaryUser);
+
+  const up = await clone.start();
+  t.match(up.output(), new RegExp(`^ready ${up.url}$`, 'm'));
+  const rows = await fetch(`${up.url}/rest/v1/matches?limit=1`);
+  t.equal(rows.status, 200);
+  t.equal(((await rows.json()) as unknown[]).length, 1, 'with demo data');
+  t.match(await (await fetch(`${up.url}/`)).text(), /console/);
+
+  // What is printed can be pasted.
+  const { version } = JSON.parse(await readFile(join(clone.folder, 'package.json'), 'utf8')) as { version: string };
+  t.match(await clone.shell('npx --no -- tidemark --version'), version);
+  const link = (await clone.shell('npx --no -- tidemark console')).trim();
+  t.match(link, new RegExp(`^${up.url}/console/#code=[\\w-]+$`));
+  t.match(await clone.shell('npx --no -- tidemark live status'), /commentary/);
+  t.match(await clone.shell('npx --no -- tidemark doctor'), /./);
+
+  t.same(await up.stop(), { code: 0, left: 0 });
+  t.equal(await clone.shell('git status --porcelain'), '', 'everything new is ignored by git');
+});
