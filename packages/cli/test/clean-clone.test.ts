@@ -22,7 +22,7 @@ t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) 
   t.equal(((await rows.json()) as unknown[]).length, 1, 'with demo data');
   t.match(await (await fetch(`${up.url}/`)).text(), /console/);
 
-  // What is printed can be pasted.
+  // Printed commands can be pasted.
   const { version } = JSON.parse(await readFile(join(clone.folder, 'package.json'), 'utf8')) as { version: string };
   t.match(await clone.shell('npx --no -- tidemark --version'), version);
   const link = (await clone.shell('npx --no -- tidemark console')).trim();

@@ -1,6 +1,5 @@
 import { errors, postgrest } from './errors.ts';
 
-export type { SearchedFunction } from './errors.ts';
 export {
   answersBytes,
   type CallArguments,
@@ -17,6 +16,7 @@ export { type CatalogFollower, followCatalog } from './catalog/follow.ts';
 export { loadCatalog } from './catalog/load.ts';
 export { type ColumnRights, type Rights, readRights } from './catalog/rights.ts';
 export { suggestionFor, unknownFunction } from './catalog/suggestions.ts';
+export type { SearchedFunction } from './errors.ts';
 export { type KeysetValues, readCursor, writeCursor } from './keyset/cursor.ts';
 export { type KeysetRow, planKeyset } from './keyset/keyset.ts';
 export { keysetOrder } from './keyset/order.ts';
