@@ -109,7 +109,7 @@ async function stop(t: Test, up: Running): Promise<void> {
 async function follows(t: Test, up: Running): Promise<void> {
   const client = createClient(`http://127.0.0.1:${up.port}`, { token: await tokenOf(up), WebSocket });
   const name = `Zappa ${Date.now()}`;
-  for await (const event of client.from('Artist').select('Name').live()) {
+  for await (const event of client.from('Artist').select('ArtistId,Name').live()) {
     if (event.type === 'snapshot') {
       await run(
         app,
