@@ -8,7 +8,7 @@ with s as (select oid, nspname from pg_namespace where ${OWN}),
   r as (select c.*, nspname from pg_class c join s on s.oid = c.relnamespace)
 select (select json_agg(r order by rolname) from pg_roles r where rolname !~ '^pg_') as roles,
   (select json_agg(m order by roleid, member) from pg_auth_members m where roleid >= 16384) as members,
-  (select json_agg(row(nspname, nspowner::regrole, nspacl::text) order by nspname) from pg_namespace where ${OWN}) as schemas,
+  (select json_agg(row(nspname, nspowner::regrole, coalesce(nspacl, acldefault('n', nspowner))::text) order by nspname) from pg_namespace where ${OWN}) as schemas,
   (select json_agg(row(nspname, relname, relkind, relowner::regrole,
       coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))::text,
       relreplident, relrowsecurity, reloptions) order by nspname, relname) from r) as relations,
