@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@tidemark/client';
 import { withClient } from '@tidemark/local-stack';
+import { until } from '@tidemark/testing';
 import { useDebianPostgres } from '@tidemark/testing/debian-postgres';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -10,7 +11,7 @@ import { diagnose, linesOf } from '../src/doctor/doctor.ts';
 import { databaseState } from './database-state.ts';
 import { FOREIGN_SCHEMA, FOREIGN_TABLES } from './foreign-schema.ts';
 import { tidemark } from './tidemark.ts';
-import { eventually, launch, nothingLeft, type Running, temporaryHome } from './tidemark-up.ts';
+import { launch, nothingLeft, type Running, temporaryHome } from './tidemark-up.ts';
 
 const server = await useDebianPostgres(t);
 const at = (user: string) => {
@@ -69,7 +70,7 @@ async function first(t: Test): Promise<void> {
   for (const table of LIVE) t.match(status, table.replace(/^erp\./, ''));
 
   const ask = await asUser(up);
-  await eventually(async () => ((await ask('Artist?select=Name&order=ArtistId')).status === 200 ? true : undefined));
+  await until(async () => (await ask('Artist?select=Name&order=ArtistId')).status === 200, 'the table to be known');
   t.match(
     await ask('Artist?select=Name,Album(Title)'),
     { status: 403, body: { code: '42501' } },
@@ -102,7 +103,7 @@ const start = async (t: Test): Promise<Running> => {
 async function stop(t: Test, up: Running): Promise<void> {
   process.kill(up.child.pid as number, 'SIGINT');
   t.equal(await up.ended, 0);
-  t.ok(await eventually(() => nothingLeft(home), 10));
+  t.ok(await until(() => nothingLeft(home), 'its processes to end'));
 }
 
 /** A change by another program reaches a client that follows a table in mixed case. */
