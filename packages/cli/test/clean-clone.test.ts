@@ -16,6 +16,7 @@ t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) 
   t.ok(clone.isOrdinaryUser);
 
   const up = await clone.start();
+  t.comment(`ready after ${up.seconds.toFixed(1)} s`);
   t.match(up.output(), new RegExp(`^ready ${up.url}$`, 'm'));
   const rows = await fetch(`${up.url}/rest/v1/matches?limit=1`);
   t.equal(rows.status, 200);
@@ -30,6 +31,7 @@ t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) 
   t.match(await clone.shell('npx --no -- tidemark live status'), /commentary/);
   t.match(await clone.shell('npx --no -- tidemark doctor'), /./);
 
-  t.same(await up.stop(), { code: 0, left: 0 });
+  t.equal(await up.stop(), 0, 'no process is left');
+  t.match(up.output(), 'stopping NATS, the replica and the primary');
   t.equal(await clone.shell('git status --porcelain'), '', 'everything new is ignored by git');
 });

@@ -30,8 +30,8 @@ export interface StartedClone {
   readonly url: string;
   readonly seconds: number;
   output(): string;
-  /** As Ctrl-C does. Resolves to the exit code and the number of processes that are left. */
-  stop(): Promise<{ code: number | null; left: number }>;
+  /** As Ctrl-C does. Resolves to the number of processes that are left. */
+  stop(): Promise<number>;
 }
 
 export interface CleanCloneOptions {
@@ -81,7 +81,7 @@ async function startIn(as: As, cleanup: CleanCloneOptions['cleanup']): Promise<S
   const began = performance.now();
   const env = { ...as.env, PORT: String(port) };
   const child = spawn('npm', ['start'], { ...as, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(child, 'close') as Promise<[number | null]>;
+  const ended = once(child, 'close');
   cleanup(async () => {
     if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid as number), 'SIGKILL');
     await ended;
@@ -99,8 +99,8 @@ async function startIn(as: As, cleanup: CleanCloneOptions['cleanup']): Promise<S
     output: () => output,
     async stop() {
       process.kill(-(child.pid as number), 'SIGINT');
-      const [code] = await ended;
-      return { code, left: await processesBelow(as.cwd) };
+      await ended;
+      return processesBelow(as.cwd);
     },
   };
 }

@@ -14,8 +14,7 @@ export const firstStart: Trial = {
     const start = async () => {
       const started = await clone.start();
       for (const line of started.output().split('\n')) if (PROGRESS.test(line)) context.log(line);
-      const { left } = await started.stop();
-      return { seconds: started.seconds, left };
+      return { seconds: started.seconds, left: await started.stop() };
     };
     const cold = await start();
     context.log(`with an empty package store: ready after ${cold.seconds.toFixed(1)} s`);
