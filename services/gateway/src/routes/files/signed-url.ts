@@ -4,7 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
-import { ANY_ROLE } from '@tidemark/service';
+import { ANY_ROLE, lastingClaims } from '@tidemark/service';
 import { fileRequestErrors } from './errors.ts';
 
 /** The purpose of the derived key, so that it encrypts nothing else (RFC 5869 §3.2). */
@@ -16,8 +16,6 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** Characters of a signature: proxies and browsers accept URLs of 8 KB. */
 const MAX_SIGNATURE = 6_000;
-/** Claims about the token, which do not affect the rights of its holder. */
-const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti']);
 
 export interface SignedUse {
   /** Seconds until the URL expires. */
@@ -68,7 +66,7 @@ export function createUrlSigner(secret: string, roles: readonly string[]): UrlSi
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(bound(id, String(expires)));
-      const text = JSON.stringify({ role, claims: lasting(claims) });
+      const text = JSON.stringify({ role, claims: lastingClaims(claims) });
       const encrypted = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
       const signature = Buffer.concat([nonce, cipher.getAuthTag(), encrypted]).toString('base64url');
       if (signature.length > MAX_SIGNATURE) throw fileRequestErrors.URL_TOO_LONG({ maximum: MAX_SIGNATURE });
@@ -84,9 +82,4 @@ export function createUrlSigner(secret: string, roles: readonly string[]): UrlSi
       return { left, signer };
     },
   };
-}
-
-function lasting(claims: string): string {
-  const all = Object.entries(JSON.parse(claims) as Record<string, unknown>);
-  return JSON.stringify(Object.fromEntries(all.filter(([name]) => !TOKEN_CLAIMS.has(name))));
 }

@@ -1,6 +1,7 @@
 /** Numbers in a token that JavaScript would round: policies see the digits that were signed, and no state is shared with the neighbour. */
 import { CompactSign } from 'jose';
 import t from 'tap';
+import { createUrlSigner } from '../../../src/routes/files/signed-url.ts';
 import { SECRET, useGateway } from '../../gateway-fixture.ts';
 
 const { url, sql } = await useGateway(t, {
@@ -61,4 +62,14 @@ t.test('concurrent inserts and equal Idempotency-Keys are each tenant’s own', 
       { org: ODD, n: 3 },
     ],
   );
+});
+
+t.test('a signed URL carries every digit of its signer', (t) => {
+  const signer = createUrlSigner(SECRET, ['authenticated']);
+  const id = '00000000-0000-0000-0000-000000000001';
+  const expires = Math.floor(Date.now() / 1_000) + 60;
+  const signed = signer.sign(id, expires, { role: 'authenticated', claims: `{"sub":"ada","org":${ODD},"exp":1}` });
+  const used = signer.check(id, String(expires), new URL(signed, url).searchParams.get('signature') ?? '');
+  t.equal(used.signer.claims, `{"org":${ODD},"sub":"ada"}`);
+  t.end();
 });
