@@ -9,8 +9,11 @@ const MORE = [
   `insert into sync.devices (owner, name, platform) select 'user' || n % 500, 'Device ' || n, 'phone' from generate_series(1, 10000) n`,
   `insert into sync.albums (owner, name) select 'user' || n % 500, 'Album ' || n from generate_series(1, 10000) n`,
   `insert into sync.pictures (owner, album_id, name, taken_at, favourite, tags)
-     select a.owner, a.id, 'n' || n, now() - n * interval '1 hour', n % 20 = 0, case when n % 19 = 0 and a.id % 50 = 0 then '{blurred}'::text[] else '{sky}' end
+     select a.owner, a.id, 'n' || n, now() - n * interval '1 hour', n % 20 = 0, case when n % 8 = 0 and a.id % 50 = 0 then '{blurred}'::text[] else '{sky}' end
        from sync.albums a, generate_series(1, 8) n`,
+  // One user has so many pictures that looking at all of them costs more than looking at all blurred ones.
+  `insert into sync.pictures (owner, album_id, name, taken_at, tags)
+     select owner, id, 'm' || n, now() - n * interval '1 hour', '{sky}' from sync.albums, generate_series(1, 250) n where owner = 'user7'`,
   `insert into sync.batches (owner, album_id, title) select owner, id, 'x' from sync.albums`,
   'analyze',
 ];

@@ -98,8 +98,8 @@ t.test('definitions without an event trigger or periodic checks', async (t) => {
     await relay.service.sql('alter publication tidemark set (publish_via_partition_root = true)');
     const from = relay.lines().length;
     await relay.killWalsender();
-    await until(() => relay.lines().length >= from + 5, 'five tables');
-    t.same(relay.lines().slice(from).sort(), ['@alerts', '@item', '@jobs', '@log', '@other']);
+    await until(() => relay.lines().length >= from + 6, 'six tables');
+    t.same(relay.lines().slice(from).sort(), ['@alerts', '@item', '@jobs', '@log', '@other', '@progress']);
     await relay.written('item');
   });
 
@@ -147,10 +147,10 @@ t.test('announces in a periodic check what no row shows', async (t) => {
   for (const [statement, ...expected] of cases) {
     t.same((await relay.told(expected.length, statement)).sort(), expected, statement);
   }
-  const all = ['@alerts', '@item', '@jobs', '@log', '@spare'];
-  t.same((await relay.told(5, `alter publication tidemark set (publish = 'insert, update')`)).sort(), all);
+  const all = ['@alerts', '@item', '@jobs', '@log', '@progress', '@spare'];
+  t.same((await relay.told(6, `alter publication tidemark set (publish = 'insert, update')`)).sort(), all);
   t.same(
-    (await relay.told(5, `alter publication tidemark set (publish = 'insert, update, delete, truncate')`)).sort(),
+    (await relay.told(6, `alter publication tidemark set (publish = 'insert, update, delete, truncate')`)).sort(),
     all,
   );
   for (const table of ['item', 'log', 'spare']) await relay.written(table);

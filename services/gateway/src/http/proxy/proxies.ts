@@ -24,6 +24,8 @@ const METRICS_CONNECTIONS = 64;
 /** A profile takes 30 s, and a heap snapshot up to a minute. */
 const UPSTREAM_TIMEOUT_MS = 75_000;
 const READS = ['GET', 'HEAD'];
+/** A code for the console and the token for it; both without a body. */
+const CONSOLE_CODES = ['/console/code', '/console/token'];
 /** Metrics checks the role, and whether the route exists. */
 const WITH_WRITES = [...READS, 'POST', 'DELETE'];
 
@@ -104,8 +106,8 @@ export const proxies = fp(
     if (METRICS_URL) {
       const upstream = () => METRICS_URL;
       await proxy('/api/v1/performance/stream', upstream, { endless: true, connections: config.CONNECTIONS_MAX });
-      // A code for the console and its token are asked for by POST, without a body.
-      await proxy('/console', upstream, { methods: [...READS, 'POST'] });
+      await proxy('/console', upstream);
+      for (const path of CONSOLE_CODES) await proxy(path, upstream, { methods: ['POST'] });
       await proxy('/api/metrics', upstream);
       await proxy('/api/v1/performance', upstream, { methods: WITH_WRITES });
     }
