@@ -1,4 +1,4 @@
-/** One stack with demo data for all claims of a run, as `npm start` makes it. */
+/** All claims of a run are measured on a single stack with demo data, as `npm start` makes it. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

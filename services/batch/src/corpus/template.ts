@@ -10,7 +10,7 @@ export interface TemplateValue {
   time?: { from: string; to: string };
   uuid?: Record<string, never>;
   choice?: unknown[];
-  /** One whole number for each value of `choice`. */
+  /** Whole numbers, one for each value of `choice`. */
   weights?: number[];
   text?: { min: number; max: number; words?: string[] };
   reference?: { query: string; schema?: string };

@@ -28,7 +28,7 @@ export interface WorkerProcess {
   readonly pid: number | undefined;
   /** The task that runs now, and its start by performance.now(). */
   running(): { task: Task; at: number } | undefined;
-  /** One at a time: a second caller gets the result of the first one. */
+  /** Profiles run one at a time: a second caller gets the result of the first one. */
   profile(what: 'cpu' | 'heap', seconds: number): Promise<object>;
   /** Resolves when the process is idle or has ended, so that its memory is free. Runs one task at a time. */
   run(task: Task, options: RunOptions): Promise<Ended>;

@@ -42,7 +42,7 @@ export const findings: Trial = {
     for (const fault of FAULTS) {
       const isOne = only?.some((part) => fault.name.includes(part)) ?? (!context.quick || fault.name === QUICK);
       if (!isOne) continue;
-      // One that is not found, or does not end, must not hide the others.
+      // A fault that is not found, or does not end, must not hide the others.
       const missed = (error: Error) => [equal(`${fault.name}: is found, and ends`, 'yes', error.message)];
       results.push(...(await tryFault(context, fault, scene, watch).catch(missed)));
     }

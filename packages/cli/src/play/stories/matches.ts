@@ -9,7 +9,7 @@ const MATCHES = 10;
 const POSTS = 8;
 const WRITE_P95_MS = 100;
 const ARRIVE_MS = 1_000;
-/** For the last entries to reach every viewer, also on a slow machine. */
+/** On a slow machine, the last entries take this long at most to reach every viewer. */
 const PATIENCE_MS = 60_000;
 
 interface Match {

@@ -72,7 +72,7 @@ t.test('by default, limits of identities apply, and send headers, only while the
     t.equal(answer.status, 200);
     t.equal(answer.headers.get('ratelimit'), null);
   }
-  // One request is half of all that it takes: busy as long as it is answered.
+  // The gateway takes two requests, so it is busy while it answers one.
   const busy = await gateway.another({
     RATE_LIMITS: 'anon=2/60s',
     RATE_LIMITS_BIND: 'busy',

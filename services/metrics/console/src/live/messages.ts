@@ -8,7 +8,7 @@ export type TabMessage =
       /** The address of the performance API, with a slash at its end. */
       readonly api: string;
       readonly token: string;
-      /** None while the tab is hidden. */
+      /** The list is empty while the tab is hidden. */
       readonly topics: readonly string[];
     }
   | { readonly type: 'retry' }
