@@ -100,7 +100,8 @@ export const errors = {
     }),
     WRITE_PAGE: row<{ method: string }>({
       status: 400,
-      message: (p) => `${p.method} cannot be limited to a part of the rows: limit and offset apply to reads only`,
+      message: (p) =>
+        `${p.method} cannot be limited to a part of the rows: limit, offset and after apply to reads only`,
       hint: 'Nothing was changed. Read the primary keys of the rows with limit and order, and filter by them: id=in.(1,2).',
     }),
     PATCH_ROWS: row<{ rows: number }>({

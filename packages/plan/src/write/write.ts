@@ -5,7 +5,7 @@ import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { bodySql, boundedBodySql } from '../sql/body.ts';
-import { conditionsSql } from '../sql/conditions.ts';
+import { conditionsSql, type EmbedTest } from '../sql/conditions.ts';
 import { fromSql, outputOf, planContext, type RootSource, rootSource } from '../sql/context.ts';
 import { type Source, valueSql } from '../sql/fields.ts';
 import { planLevel } from '../sql/level.ts';
@@ -140,11 +140,15 @@ function conflictSql(
 }
 
 function whereSql(source: Source, query: Query, params: Params, more: readonly string[] = []): string {
-  // Filters on embeds shape the representation; only filters of the table itself select the rows to write.
-  const own = query.where.filter((condition) => condition.kind !== 'embed-null');
-  const conditions = [...more, ...conditionsSql(own, source, params, () => 'false')];
+  const conditions = [...more, ...conditionsSql(query.where, source, params, columnIsNull(source))];
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
+
+/** Embeds shape the representation: only columns of the table itself select the rows to write, also where an embed has their name. */
+const columnIsNull =
+  (source: Source): EmbedTest =>
+  (name) =>
+    `${valueSql(source, name)} is null`;
 
 /** The values as the columns would hold them, such as a number rounded to the column's scale. */
 const assignedSql = (relation: Relation, columns: readonly string[], payload: Payload): string => {
@@ -155,8 +159,10 @@ const assignedSql = (relation: Relation, columns: readonly string[], payload: Pa
   return ` cross join lateral (select ${values.join(', ')}) as "_assigned"`;
 };
 
-const matchingSql = (relation: Relation, query: Query, params: Params): string[] =>
-  conditionsSql(query.where, { alias: '_assigned', relation }, params, () => 'false');
+function matchingSql(relation: Relation, query: Query, params: Params): string[] {
+  const source: Source = { alias: '_assigned', relation };
+  return conditionsSql(query.where, source, params, columnIsNull(source));
+}
 
 interface Write {
   readonly context: PlanContext;

@@ -172,8 +172,8 @@ function replyTo({ head, relation, query, options }: WritePlan, row: WriteRow): 
 }
 
 /** Postgres has no UPDATE or DELETE of a part of the rows: without this check, all of them would change. */
-function checkPage(method: WriteMethod, { limit, offset }: Query): void {
-  if (limit === null && offset === 0) return;
+function checkPage(method: WriteMethod, { limit, offset, after }: Query): void {
+  if (limit === null && offset === 0 && after === null) return;
   if (method === 'PUT') throw postgrest.PGRST114();
   if (method !== 'POST') throw errors.WRITE_PAGE({ method });
 }

@@ -159,7 +159,7 @@ t.test('missing=default gives PATCH the defaults of the columns that it lacks', 
 });
 
 t.test('PATCH and DELETE of a page are refused', async (t) => {
-  for (const page of ['limit=1', 'offset=1', 'limit=1&order=id']) {
+  for (const page of ['limit=1', 'offset=1', 'limit=1&order=id', 'after=', 'after=WyJpZC5hc2MiLCIxIl0']) {
     for (const [method, body] of [
       ['PATCH', { name: 'all' }],
       ['DELETE', undefined],
