@@ -1,6 +1,7 @@
 /**
- * A function can leave more in its session than its transaction: settings, advisory locks, temporary tables, cursors.
- * The next request on the connection must not see them. DISCARD ALL would also drop the prepared statements.
+ * A function can leave more in its session than its transaction: settings, advisory locks, temporary tables, cursors,
+ * statements of PREPARE. The next request on the connection must not see them. DISCARD ALL would also drop the
+ * statements that this process has prepared.
  */
 import type { PooledConnection } from '../connection/connection.ts';
 import { encodeStatement } from '../sql/param.ts';
@@ -8,12 +9,16 @@ import { encodeStatement } from '../sql/param.ts';
 /** `own` rests as the user that signed in, `none` as a role without rights (make-ready.ts). */
 const REST_ROLES = { own: 'none', none: 'tidemark_none' } as const;
 
+const DEALLOCATE = `do $$ declare name text; begin
+  for name in select s.name from pg_prepared_statements s where from_sql loop execute format('deallocate %I', name); end loop;
+end $$`;
+
 export function resetSession(connection: PooledConnection): Promise<void> {
   const { statementTimeoutMs, rest } = connection;
   return connection.script(
     `reset all; set datestyle = iso; set statement_timeout = ${statementTimeoutMs}; ` +
       `select pg_advisory_unlock_all(), set_config('role', '${REST_ROLES[rest]}', false); ` +
-      'discard temp; discard sequences; close all; unlisten *',
+      `discard temp; discard sequences; close all; unlisten *; ${DEALLOCATE}`,
   );
 }
 
@@ -28,4 +33,5 @@ export const RESET_WITHIN = [
   'discard sequences',
   'close all',
   'unlisten *',
+  DEALLOCATE,
 ].map((text) => encodeStatement({ text, prepare: false }));

@@ -16,9 +16,12 @@ const TREES = `
 const callsOf = (names: string) =>
   `(select ':funcid (' || string_agg(oid::text, '|') || ') ' from pg_proc where oid < 16384 and proname ~ '${names}')`;
 
-/** set_config(…, true) is local to the transaction. */
-const LOCAL = String.raw`set_config\s*\((?:(?!set_config)[^;])*?,\s*true\s*\)`;
-const CHANGES = String.raw`\mset_config\M|\mpg_(try_)?advisory_lock|\mtemp(orary)?\M|\mexecute\M|\mlisten\M|\mwith\s+hold\M|(^|;|\mbegin|\mthen|\melse|\mloop)\s*set\s+(?!local\M|constraints\M|transaction\M)`;
+/** set_config(…, true) is local to the transaction. Calls in its arguments, such as current_setting(…, true), nest three deep here. */
+const ARGUMENTS = [1, 2, 3].reduce((inner) => String.raw`(?:[^()]|\(${inner}*\))`, '[^()]');
+const LOCAL = String.raw`set_config\s*\(${ARGUMENTS}*,\s*true\s*\)`;
+/** Comments may stand between the beginning of a statement and its first word. */
+const STATEMENT = String.raw`(?:^|;|\mbegin|\mthen|\melse|\mloop)(?:\s|--[^\n]*\n|/\*(?:[^*]|\*[^/])*\*/)*`;
+const CHANGES = String.raw`\mset_config\M|\mpg_(try_)?advisory_lock|\mtemp(orary)?\M|\mexecute\M|\mlisten\M|\mwith\s+hold\M|\m(curr|last)val\M|${STATEMENT}(?:(?:reset|discard|deallocate|prepare)\s|set\s+(?!local\M|constraints\M|transaction\M))`;
 
 /** Whether any function, view, policy or default can leave something in its session. Other languages are not read. */
 export const CHANGES_SESSION = `

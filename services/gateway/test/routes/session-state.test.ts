@@ -3,9 +3,13 @@ import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 
 const script = `
+  create sequence left_sequence;
+  grant usage on sequence left_sequence to authenticated;
   create function leave() returns int language plpgsql volatile as $$ begin
     perform set_config('app.left', 'left', false), pg_advisory_lock(4711), set_config('work_mem', '1234kB', false);
     set timezone = 'Asia/Tokyo';
+    execute 'prepare left_statement as select 1';
+    perform nextval('left_sequence');
     create temp table left_over (id int);
     insert into left_over values (1);
     return 1;
@@ -24,7 +28,8 @@ const script = `
   create trigger left_triggered before update on things for each row execute function left_triggered();
   create function found() returns json language sql volatile as $$
     select json_build_object('left', nullif(current_setting('app.left', true), ''), 'memory', current_setting('work_mem'),
-      'zone', current_setting('TimeZone'), 'table', to_regclass('pg_temp.left_over'), 'style', current_setting('DateStyle'),
+      'zone', current_setting('TimeZone'), 'table', to_regclass('pg_temp.left_over'),
+      'statements', (select count(*) from pg_prepared_statements where from_sql), 'style', current_setting('DateStyle'),
       'timeout', current_setting('statement_timeout'), 'user', current_user) $$;
   create function found_by_read() returns json language sql stable as 'select found()';
   grant select, insert, update on things to authenticated;
@@ -57,7 +62,7 @@ const locks = async () =>
 
 t.test('a call leaves nothing for the next one on its connection', async (t) => {
   const before = (await post('rpc/found')).body;
-  t.match(before, { left: null, table: null, user: 'authenticated' });
+  t.match(before, { left: null, table: null, statements: 0, user: 'authenticated' });
   for (let i = 0; i < 3; i += 1) {
     t.equal((await post('rpc/leave')).status, 200);
     t.same((await post('rpc/found')).body, before);
