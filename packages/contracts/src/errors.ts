@@ -82,6 +82,7 @@ export function toProblem(error: TidemarkError): Problem {
 }
 
 const STATUS_TITLES: Record<number, string> = {
+  300: 'Multiple Choices',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',

@@ -48,15 +48,23 @@ export const postgrest = defineErrors('', {
     message: 'Use of aggregate functions is not allowed',
     hint: 'Select plain columns; operators may set DB_AGGREGATES_ENABLED=true.',
   }),
-  PGRST200: row<{ parent: string; child: string; schema: string; hint?: string; suggestion?: string }>({
+  PGRST200: row<{
+    parent: string;
+    child: string;
+    schema: string;
+    hint?: string;
+    suggestion?: string;
+    choices?: readonly string[];
+  }>({
     status: 400,
     message: (p) => `Could not find a relationship between '${p.parent}' and '${p.child}' in the schema cache`,
     details: (p) =>
       `Searched for a foreign key relationship between '${p.parent}' and '${p.child}'${p.hint ? ` using the hint '${p.hint}'` : ''} in the schema '${p.schema}', but no matches were found.`,
-    hint: (p) =>
-      p.suggestion
-        ? `Perhaps you meant '${p.suggestion}' instead of '${p.child}'.`
-        : 'Add a foreign key between them, or name the related table.',
+    hint: (p) => {
+      if (p.choices) return `Name one of these: ${p.choices.map((choice) => `'${choice}'`).join(', ')}.`;
+      if (p.suggestion) return `Perhaps you meant '${p.suggestion}' instead of '${p.child}'.`;
+      return 'Add a foreign key between them, or name the related table.';
+    },
   }),
   PGRST201: row<{
     parent: string;

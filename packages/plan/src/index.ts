@@ -35,7 +35,7 @@ export { relationStampsSql } from './sql/guard-column.ts';
 export { BAD_HEADERS, BAD_STATUS, OWN_HEADERS } from './sql/response-settings.ts';
 export { RETYPED } from './write/column-types.ts';
 export { type GroupedRow, planGroupedInsert } from './write/grouped-insert.ts';
-export { checkStructure, type Payload, payloadOf } from './write/payload.ts';
+export { checkStructure, formPairs, type Payload, payloadOf } from './write/payload.ts';
 export { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from './write/write.ts';
 
 export const planErrors = { postgrest, gateway: errors };

@@ -18,6 +18,8 @@ export interface ParseOptions {
    * error.
    */
   argumentNames?: ReadonlySet<string>;
+  /** Names of arguments that are columns, too: their pairs with an operator are filters. */
+  filterNames?: ReadonlySet<string>;
   limits?: Limits;
 }
 
@@ -45,6 +47,7 @@ export function parseQuery(search: string | readonly Pair[], options: ParseOptio
 class QueryParser {
   readonly #pairs: readonly Pair[];
   readonly #names: ReadonlySet<string> | undefined;
+  readonly #filterNames: ReadonlySet<string> | undefined;
   readonly #isFunction: boolean;
   readonly #limits: Limits;
   readonly #budget: Budget;
@@ -59,6 +62,7 @@ class QueryParser {
     this.#pairs = pairs;
     this.#isFunction = options.target === 'function';
     this.#names = options.argumentNames;
+    this.#filterNames = options.filterNames;
     this.#limits = limits;
     this.#budget = new Budget(limits);
   }
@@ -90,7 +94,7 @@ class QueryParser {
     const [key, value] = pair;
     const role = roleOf(key, value);
     if (this.#isFunction && (role === 'filter' || role === 'cursor')) {
-      if (this.#names?.has(key)) {
+      if (this.#names?.has(key) && !(this.#filterNames?.has(key) && isOperation(value))) {
         this.#args.push(pair);
         return;
       }

@@ -17,15 +17,16 @@ export type CallArguments =
   | { readonly kind: 'json'; readonly text: string; readonly keys: readonly string[] }
   | { readonly kind: 'body'; readonly text: string };
 
+/** `given` has the names of the arguments; null: the body is no object, and only a function that takes all of it fits. */
 export function chooseRoutine(
   catalog: Catalog,
   schema: string,
   name: string,
-  given: readonly string[],
+  given: readonly string[] | null,
   contentType: string | null,
 ): Routine {
   const candidates = catalog.routines(schema, name);
-  const fitting = candidates.filter((routine) => fits(routine, given));
+  const fitting = given === null ? [] : candidates.filter((routine) => fits(routine, given));
   if (fitting.length === 1) return fitting[0] as Routine;
   if (fitting.length > 1) throw ambiguousFunction(fitting);
   // A function with one unnamed argument takes the whole body.
@@ -35,7 +36,7 @@ export function chooseRoutine(
   const searched = {
     schema,
     name,
-    args: given.toSorted(),
+    args: given?.toSorted() ?? [],
     whole: contentType === null ? null : wholeType(contentType),
   };
   throw unknownFunction(catalog, searched);

@@ -1,5 +1,12 @@
 /** Queries on Postgres's catalogs. $1 is the list of exposed schemas. */
 
+/** The type under a domain, which may be a domain itself. */
+const baseType = (type: string) => `case when ${type}.typtype <> 'd' then ${type}.oid else (
+  with recursive domain(oid, base) as (
+    select ${type}.oid, ${type}.typbasetype
+    union all select b.oid, b.typbasetype from domain join pg_type b on b.oid = domain.base)
+  select oid from domain where base = 0) end`;
+
 const HAS_CHILDREN = `c.relkind = 'r' and exists (select from pg_inherits i where i.inhparent = c.oid)`;
 const PRIMARY_KEY = `coalesce((
   select json_agg(a.attname order by k.ord)
@@ -36,7 +43,7 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
          select json_agg(json_build_object(
                   'name', a.attname,
                   'type', format_type(a.atttypid, a.atttypmod), 'bareType', format_type(a.atttypid, -1),
-                  'isJson', coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype),
+                  'isJson', ${baseType('t')} in ('json'::regtype, 'jsonb'::regtype),
                   'nullable', not (c.relkind in ('r','p') and (t.typtype = 'd' and t.typnotnull
                      or a.attnotnull and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'
                                                         and k.conkey = array[a.attnum] and not k.convalidated))),
@@ -126,7 +133,7 @@ const MEDIA_TYPE = `dt.typtype = 'd' and (dt.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-
 
 /** Aggregates over the rows of one relation, or over any rows. */
 export const MEDIA_AGGREGATES = `
-select lower(dt.typname) as mime, dt.typbasetype = 'bytea'::regtype as is_bytes, n.nspname as schema, p.proname as name,
+select lower(dt.typname) as mime, ${baseType('dt')} = 'bytea'::regtype as is_bytes, n.nspname as schema, p.proname as name,
        an.nspname as rows_schema, ac.relname as rows_name
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type dt on dt.oid = p.prorettype
   join pg_type at on at.oid = p.proargtypes[0]
@@ -157,7 +164,7 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
        (select json_agg(format_type(a.atttypid, null) order by a.attnum) from pg_attribute a
          where rt.typrelid <> 0 and a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_types,
        rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
-       (select case when ${MEDIA_TYPE} then json_build_object('mime', lower(dt.typname), 'isBytes', dt.typbasetype = 'bytea'::regtype) end
+       (select case when ${MEDIA_TYPE} then json_build_object('mime', lower(dt.typname), 'isBytes', ${baseType('dt')} = 'bytea'::regtype) end
          where not p.proretset) as media_type,
        p.prorows as rows_estimate,
        (select case when setting ~ '^statement_timeout=[0-9]+$' then substr(setting, 19)::int
@@ -171,7 +178,7 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
   join pg_namespace n on n.oid = p.pronamespace
   join pg_type dt on dt.oid = p.prorettype
   -- A domain over a row type is that row.
-  join pg_type rt on rt.oid = coalesce(nullif(dt.typbasetype, 0), dt.oid)
+  join pg_type rt on rt.oid = ${baseType('dt')}
   left join pg_class rc on rc.oid = rt.typrelid and rt.typrelid <> 0 and rc.relkind <> 'c'
   left join pg_namespace rn on rn.oid = rc.relnamespace
  where p.prokind = 'f' and n.nspname = any ($1)

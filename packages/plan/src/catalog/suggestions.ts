@@ -94,6 +94,9 @@ export function unknownRelationship({ parent, child, schema, hint }: Embedding, 
   const params = { parent, child, schema, ...(hint === null ? {} : { hint }) };
   return suggesting(postgrest.PGRST200(params), (rights) => {
     const near = all.filter((relationship) => visible(rights, relationship.to));
+    // The name is right, so the request's hint is wrong: the names that tell the relationships apart help.
+    const found = near.filter(({ to }) => to.name === child);
+    if (found.length > 0) return postgrest.PGRST200({ ...params, choices: namesOf(found) });
     const suggestion = nearest(
       child,
       near.map(({ to }) => to.name),

@@ -63,6 +63,8 @@ export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean
   if (isBytes) return `encode(string_agg(${value}::bytea, ''), 'base64')`;
   if (media.kind === 'text' || media.kind === 'octet-stream') return `string_agg(${value}::text, '')`;
   if (media.kind === 'csv') return `string_agg(${value}::text, e'\\n')`;
+  if (media.kind === 'ndjson')
+    return `coalesce(string_agg(coalesce(to_json(${value})::text, 'null') || e'\\n', ''), '')`;
   if (isSet) return `coalesce(json_agg(${value}), '[]')::text`;
   return `(json_agg(${value}) -> 0)::text`;
 }

@@ -1,4 +1,4 @@
-import type { Embed, Field, Level } from '@tidemark/query';
+import type { Condition, Embed, Field, Level } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 import { postgrest } from '../errors.ts';
@@ -119,6 +119,16 @@ function hasOneRow({ kind }: Relationship, { kind: of, primaryKey, uniqueKey }: 
   return uniqueKey.length > 0 || (primaryKey.length === 0 && of !== 'view' && of !== 'materialized view');
 }
 
+/** A join that selects no rows is left out as a whole, because Postgres refuses parameters that a statement does not use. */
+const selectsRows = (embed: Embed, where: readonly Condition[]): boolean =>
+  embed.join === 'inner' || where.some((condition) => testsEmbed(condition, embed.alias ?? embed.name));
+
+const testsEmbed = (condition: Condition, name: string): boolean =>
+  condition.kind === 'embed-null'
+    ? condition.embed === name
+    : (condition.kind === 'and' || condition.kind === 'or') &&
+      condition.conditions.some((part) => testsEmbed(part, name));
+
 /** Returns the value of the related row that the embed shows: its filters hold for the order, too. */
 export function relatedValueSql(
   context: PlanContext,
@@ -131,9 +141,10 @@ export function relatedValueSql(
     relation: context.catalog.relation(relationship.to.schema, relationship.to.name) ?? null,
   };
   const { from, where } = related(context, relationship, parent, child);
-  const level = planLevel(context, { ...embed, order: [] }, child, { single: 'first', hoists: true });
+  const select = embed.select.filter((item) => item.kind === 'embed' && selectsRows(item, embed.where));
+  const level = planLevel(context, { ...embed, select, order: [] }, child, { single: 'first', hoists: true });
   const value = { name: 'value', sql: fieldSql(child, field), aggregated: false };
-  return `(${selectSql({ ...level, outputs: [value], joins: level.joins.filter(({ filters }) => filters) }, from, where)})`;
+  return `(${selectSql({ ...level, outputs: [value] }, from, where)})`;
 }
 
 const sameField = (a: Field, b: Field): boolean =>

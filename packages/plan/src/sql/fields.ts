@@ -76,6 +76,15 @@ export function representedSql(
   return `${qualified(cast)}(${columnOf(source.alias, name)})${grouped && output === 'json' ? '::jsonb' : ''}`;
 }
 
+/** Returns the column that a plain item shows by a cast. */
+export function representedOf(
+  { alias, relation }: Source,
+  { field: { name, json }, cast }: SelectColumn,
+): Pick<Output, 'represents'> {
+  const casts = cast === null && json.length === 0 ? relation?.columns.get(name)?.casts : undefined;
+  return (casts?.toJson ?? casts?.toText) ? { represents: columnOf(alias, name) } : {};
+}
+
 export const isRepresented = ({ relation }: Source): boolean =>
   relation !== null && [...relation.columns.values()].some(({ casts }) => casts?.toJson ?? casts?.toText);
 

@@ -16,6 +16,8 @@ export interface Output {
   readonly name: string;
   readonly sql: string;
   readonly aggregated: boolean;
+  /** The column whose representation it shows: rows are grouped and ordered by the value itself. */
+  readonly represents?: string;
   /** The field that it shows as it is. */
   readonly field?: Field;
   /** The aggregate that a level further up computes over this value. */

@@ -11,6 +11,7 @@ import {
   isRepresented,
   outputName,
   plainValueSql,
+  representedOf,
   representedSql,
   type Source,
 } from './fields.ts';
@@ -41,6 +42,7 @@ export function planLevel(context: PlanContext, level: Level, source: Source, us
                 name: outputName(item),
                 sql: value,
                 aggregated: false,
+                ...(aggregating && representedOf(source, item)),
                 ...(item.cast === null && !isRepresented(source) && { field: item.field }),
               }
             : aggregateOutput(context, item, value, use),
@@ -116,7 +118,7 @@ function starOutputs(context: PlanContext, source: Source, grouped: boolean, exp
 
 /** Groups by position, because Postgres does not recognise the same expression with other parameters. */
 function groupBySql(outputs: readonly Output[]): string {
-  const positions = outputs.flatMap((output, i) => (output.aggregated ? [] : [i + 1]));
+  const positions = outputs.flatMap((output, i) => (output.aggregated ? [] : [output.represents ?? i + 1]));
   return positions.length > 0 ? ` group by ${positions.join(', ')}` : '';
 }
 

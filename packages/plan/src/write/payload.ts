@@ -1,4 +1,5 @@
 /** Numbers are not parsed, so they keep all digits. */
+import { LIMITS, type Pair, readPairs } from '@tidemark/query';
 import { postgrest } from '../errors.ts';
 import { parseCsv } from './csv.ts';
 
@@ -22,11 +23,15 @@ const MAX_DEPTH = 200;
 /** Maximum number of objects and arrays in a body, and of lines of CSV: about 30 MB when parsed. 10 MB of rows with 35 characters have as many. */
 const MAX_OBJECTS = 300_000;
 
+const TYPES_HINT = 'Send rows as application/json, text/csv or application/x-www-form-urlencoded.';
 const JSON_HINT = 'Send one JSON object, or an array of objects.';
 
 export function payloadOf(contentType: string, body: string, columnsNamed: boolean): Payload {
   if (contentType.startsWith('text/csv')) return fromCsv(body);
   if (contentType.startsWith('application/x-www-form-urlencoded')) return fromForm(body);
+  if (/^(application\/octet-stream|text\/xml)/.test(contentType)) {
+    throw postgrest.PGRST102({ reason: `Content-Type not acceptable: ${contentType}`, hint: TYPES_HINT });
+  }
   return parseJson(body, columnsNamed);
 }
 
@@ -70,10 +75,15 @@ function fromCsv(body: string): Payload {
   return { rows: JSON.stringify(objects), keys: names, count: objects.length, single: false, texts: true };
 }
 
-function fromForm(body: string): Payload {
+/** Bytes that are not UTF-8 are refused, as in other bodies: URLSearchParams would replace them. */
+export function formPairs(body: string): readonly Pair[] {
   // Pairs are counted first, because a form of ten million characters may have five million.
   if (body.split('&', MAX_KEYS + 1).length > MAX_KEYS) throw tooManyKeys(`more than ${MAX_KEYS}`);
-  const object = Object.fromEntries(new URLSearchParams(body));
+  return readPairs(body, { ...LIMITS, queryLength: body.length, pairs: MAX_KEYS });
+}
+
+function fromForm(body: string): Payload {
+  const object = Object.fromEntries(formPairs(body));
   return { rows: JSON.stringify([object]), keys: Object.keys(object), count: 1, single: true, texts: true };
 }
 

@@ -28,6 +28,14 @@ interface Part {
   readonly where: string[];
   /** Expressions of the SELECT list with their names. */
   readonly outputs: string[];
+  /** Embedded parents, by whose columns the rows can be ordered. */
+  readonly parents: Parent[];
+}
+
+interface Parent {
+  readonly shown: string;
+  readonly table: ModelTable;
+  value(column: string): string;
 }
 
 /** A level of a request is a table, its alias in the SQL, and the path of its parameters. */
@@ -47,13 +55,12 @@ export function makeRequest(random: Random, model: ModelSchema, schema: string):
   const table = random.pick(model.tables);
   const writes = !table.isView && random.chance(0.2);
   const place: Place = { random, model, schema, table, alias: 'r0', prefix: '', depth: writes ? MAX_DEPTH : 0 };
-  const { alias } = place;
   const part = level(place);
   const from = fromSql(place);
   const params = [`select=${part.select.join(',')}`, ...part.pairs];
   const path = (more: readonly string[]) => `${encodeURIComponent(table.name)}?${[...params, ...more].join('&')}`;
   if (writes) return write(place, part, path);
-  const order = orderOf(random, table, alias);
+  const order = rootOrder(place, part);
   const limit = random.chance(0.3) ? 1 + random.below(5) : null;
   const offset = random.chance(0.2) ? random.below(4) : null;
   const more = [
@@ -100,7 +107,7 @@ const bodyValue = ({ kind }: ModelColumn, value: string | null): string =>
 
 function level(place: Place): Part {
   const { random, model, table, alias, depth } = place;
-  const part: Part = { pairs: [], select: [], where: [], outputs: [] };
+  const part: Part = { pairs: [], select: [], where: [], outputs: [], parents: [] };
   for (const one of random.some(table.columns, 1, 4)) {
     const shown = random.chance(0.3) ? `as_${part.select.length}` : one.name;
     const cast = shown !== one.name && random.chance(0.3) ? 'text' : null;
@@ -144,8 +151,11 @@ function embed(place: Place, reference: ModelReference, part: Part): void {
   part.pairs.push(...below.pairs);
   const from = fromSql(inside);
   const rows = `select ${below.outputs.join(', ')} from ${from}${whereSql([join, ...below.where])}`;
-  if (toParent) part.outputs.push(`(select row_to_json(x) from (${rows}) x) as ${quoted(shown)}`);
-  else {
+  if (toParent) {
+    part.outputs.push(`(select row_to_json(x) from (${rows}) x) as ${quoted(shown)}`);
+    const value = (name: string) => `(select ${column(inner, name)} from ${from}${whereSql([join, ...below.where])})`;
+    part.parents.push({ shown, table: other, value });
+  } else {
     part.pairs.push(`${path}${order.pair}`);
     part.outputs.push(
       `coalesce((select json_agg(x) from (${rows} order by ${order.sql}) x), '[]') as ${quoted(shown)}`,
@@ -180,9 +190,21 @@ function filter({ random, alias, prefix }: Place, part: Part, one: ModelColumn):
   }
 }
 
+/** Some rows are ordered by a column of an embedded parent first. */
+function rootOrder({ random, table, alias }: Place, { parents }: Part): { pair: string; sql: string } {
+  const order = orderOf(random, table, alias);
+  if (parents.length === 0 || random.chance(0.6)) return order;
+  const parent = random.pick(parents);
+  const by = random.pick(comparable(parent.table)).name;
+  const term = encodeURIComponent(`${parent.shown}(${name(by)})`);
+  return { pair: order.pair.replace('order=', `order=${term}.asc,`), sql: `${parent.value(by)} asc, ${order.sql}` };
+}
+
+const comparable = ({ columns }: ModelTable) => columns.filter(({ kind }) => kind !== 'json');
+
 /** The key comes last, so that the order is one. */
 function orderOf(random: Random, table: ModelTable, alias: string): { pair: string; sql: string } {
-  const first = random.chance(0.5) ? random.pick(table.columns.filter(({ kind }) => kind !== 'json')) : undefined;
+  const first = random.chance(0.5) ? random.pick(comparable(table)) : undefined;
   const terms = [...(first ? [first.name] : []), table.key];
   const down = random.chance(0.5);
   const direction = down ? '.desc' : '.asc';

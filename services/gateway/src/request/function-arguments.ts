@@ -1,6 +1,6 @@
 import { sliceArray } from '@tidemark/contracts';
-import { type CallArguments, type Catalog, chooseRoutine, type Routine, takesBody } from '@tidemark/plan';
-import { parseQuery, type Query } from '@tidemark/query';
+import { type CallArguments, type Catalog, chooseRoutine, formPairs, type Routine, takesBody } from '@tidemark/plan';
+import { type Pair, parseQuery, type Query } from '@tidemark/query';
 import { postgrest } from '../errors.ts';
 
 export interface ParsedCall {
@@ -14,20 +14,15 @@ export function parseGetCall(catalog: Catalog, schema: string, name: string, sea
   const names = new Set(candidates.flatMap((routine) => routine.args.map((argument) => argument.name)));
   // A pair is an argument where its name is one; where no candidate has arguments, every pair is a filter.
   const all = parseQuery(search, { target: 'function' });
-  const filters = filterNames(all, candidates);
-  const given = [
-    ...new Set(
-      all.args
-        .filter(([key, value]) => names.size === 0 || names.has(key) || !isFilter(key, value))
-        .map(([key]) => key),
-    ),
-  ];
+  const filterNames = filteredColumns(all, candidates);
+  const isArgument = ([key, value]: Pair) =>
+    names.size === 0 || (names.has(key) && !filterNames.has(key)) || !isFilter(key, value);
+  const given = new Set(all.args.filter(isArgument).map(([key]) => key));
   const filtersOnly =
     names.size === 0 && candidates.some((routine) => routine.args.length === 0 && routine.resultColumns !== null);
-  const isArgument = (key: string) => !filters.has(key);
-  const routine = chooseRoutine(catalog, schema, name, filtersOnly ? [] : given.filter(isArgument), null);
-  const argumentNames = new Set(routine.args.map((argument) => argument.name).filter(isArgument));
-  const query = parseQuery(search, { target: 'function', argumentNames });
+  const routine = chooseRoutine(catalog, schema, name, filtersOnly ? [] : [...given], null);
+  const argumentNames = new Set(routine.args.map((argument) => argument.name));
+  const query = parseQuery(search, { target: 'function', argumentNames, filterNames });
   return { routine, query, args: { kind: 'pairs', pairs: query.args } };
 }
 
@@ -41,20 +36,11 @@ function isFilter(key: string, value: string): boolean {
   }
 }
 
-/**
- * Names that are arguments and columns of the result: as in PostgREST, `id=eq.1` is then a filter. They are so only
- * where every pair of the name has an operator; the text arguments of other functions may look like one.
- */
-function filterNames({ args, where }: Query, candidates: readonly Routine[]): ReadonlySet<string> {
-  const filtered = new Set(where.flatMap((condition) => ('field' in condition ? [condition.field.name] : [])));
+/** As in PostgREST, `id=eq.1` is a filter where the result has a column `id`, also beside an argument `id=1`. */
+function filteredColumns({ where }: Query, candidates: readonly Routine[]): ReadonlySet<string> {
   const columns = new Set(candidates.flatMap((routine) => routine.resultColumns ?? []));
-  const found = new Set<string>();
-  for (const name of filtered) {
-    const pairs = args.filter(([key]) => key === name);
-    const isFilter = where.filter((condition) => 'field' in condition && condition.field.name === name).length;
-    if (columns.has(name) && pairs.length === isFilter) found.add(name);
-  }
-  return found;
+  const filtered = where.flatMap((condition) => ('field' in condition ? [condition.field.name] : []));
+  return new Set(filtered.filter((name) => columns.has(name)));
 }
 
 export interface CallBody {
@@ -71,14 +57,13 @@ export function parseBodyCall(
 ): ParsedCall {
   const query = parseQuery(search);
   if (contentType.startsWith('application/x-www-form-urlencoded')) {
-    const pairs = [...new URLSearchParams(body)];
+    const pairs = formPairs(body);
     const routine = chooseRoutine(catalog, schema, name, [...new Set(pairs.map(([key]) => key))], null);
     return { routine, query, args: { kind: 'pairs', pairs } };
   }
   const { keys, text } = contentType.startsWith('application/json') ? objectOf(body) : { keys: null, text: body };
   const named = keys && query.columns ? keys.filter((key) => query.columns?.includes(key)) : keys;
-  // No argument is called `?`: a body that is no JSON object fits only a function that takes the whole body.
-  const routine = chooseRoutine(catalog, schema, name, named ?? ['?'], contentType);
+  const routine = chooseRoutine(catalog, schema, name, named, contentType);
   if (takesBody(routine, contentType)) return { routine, query, args: { kind: 'body', text: body } };
   return { routine, query, args: { kind: 'json', text: text.trim() === '' ? '{}' : text, keys: named ?? [] } };
 }

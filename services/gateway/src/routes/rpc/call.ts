@@ -48,6 +48,7 @@ export const rpcRoute = fp(
 async function callFunction(context: RouteContext, request: CallRequest, reply: FastifyReply) {
   const { config, db, writer } = context;
   const { accept, prefer } = request.headers;
+  if (request.params.function === '') throw postgrest.PGRST125();
   const isGet = request.method === 'GET' || request.method === 'HEAD';
   if (!isGet && request.method !== 'POST') throw postgrest.PGRST101({ method: request.method });
   const key = isGet ? undefined : idempotencyKeyOf(request.headers['idempotency-key']);

@@ -5,6 +5,7 @@ import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { RouteContext } from '../../context.ts';
+import { postgrest } from '../../errors.ts';
 import { type TableWrite, WRITE_METHODS, type WriteMethod, WritePlan } from '../../plan/table-write.ts';
 import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
 import { sendStoredReply } from '../../reply/stored-reply.ts';
@@ -64,6 +65,8 @@ export const tableWriteRoutes = fp(
 );
 
 function writeTable(context: RouteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
+  // The root has the description of the API, which is only read.
+  if (request.params.table === '') throw postgrest.PGRST117({ method });
   const catalog = context.catalog.current();
   const again = (error: unknown) =>
     withNewCatalog(context.catalog, catalog, error, (now) =>

@@ -20,7 +20,19 @@ t.test('a body that is not UTF-8 is refused, and stores nothing', async (t) => {
     const answer = await post('texts', latin1, { 'content-type': type });
     t.same([answer.status, ((await answer.json()) as { code: string }).code], [400, 'GATEWAY_BODY_UTF8'], type);
   }
+  const form = await post('texts', 'id=1&body=%e9', { 'content-type': 'application/x-www-form-urlencoded' });
+  t.match([form.status, await form.json()], [400, { code: 'QUERY_BAD_TEXT' }], 'an escaped byte of a form');
+  const call = await post('rpc/size', 'a=%e9', { 'content-type': 'application/x-www-form-urlencoded' });
+  t.match([call.status, await call.json()], [400, { code: 'QUERY_BAD_TEXT' }], 'of a form of arguments');
   t.same(await gateway.sql`select * from texts`, []);
+});
+
+t.test('bytes and XML are no rows of a table', async (t) => {
+  for (const type of ['application/octet-stream', 'text/xml']) {
+    const answer = await post('texts', '[]', { 'content-type': type });
+    const message = `Content-Type not acceptable: ${type}`;
+    t.match([answer.status, await answer.json()], [400, { code: 'PGRST102', message }]);
+  }
 });
 
 t.test('another charset or a compressed body is refused', async (t) => {

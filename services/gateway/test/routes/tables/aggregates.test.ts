@@ -13,6 +13,11 @@ const script = `
   create function neighbours(shops) returns setof shops rows 1 language sql stable as 'select * from shops where region_id = $1.region_id order by id';
   create function first_sales(int) returns setof int language sql stable as 'select id from sales where id <= $1 order by id';
   create function many() returns setof int language sql stable as 'select generate_series(1, 100)';
+  create domain grade as int;
+  create function shown(grade) returns json language sql immutable as $$ select to_json('grade ' || $1) $$;
+  create cast (grade as json) with function shown(grade) as implicit;
+  create table graded (id int primary key, grade grade);
+  insert into graded values (1, 10), (2, 9), (3, 9);
   grant select on all tables in schema public to authenticated;`;
 const gateway = await useGateway(t, { script, env: { DB_MAX_ROWS: '40' } });
 const claims = { role: 'authenticated' };
@@ -82,6 +87,13 @@ t.test('count=exact counts the groups', async (t) => {
   t.equal((await ask('sales?select=shop_id,count()&limit=2', { prefer: 'count=exact' })).range, '0-1/6');
 });
 
+t.test('rows are grouped and ordered by the value of a domain, and shown by its cast', async (t) => {
+  t.same((await ask('graded?select=grade,count()&order=grade')).body, [
+    { grade: 'grade 9', count: 2 },
+    { grade: 'grade 10', count: 1 },
+  ]);
+});
+
 t.test('an order by an embedded table reads the row that is shown', async (t) => {
   const { body } = await ask(
     'shops?select=id,regions(name)&regions.name=eq.south&order=regions(name).desc.nullslast,id',
@@ -93,6 +105,12 @@ t.test('an order by an embedded table reads the row that is shown', async (t) =>
     { id: 2, regions: null },
     { id: 4, regions: null },
   ]);
+  const nested = await ask('shops?select=id,regions(name,shops(id))&order=regions(name).desc,id&limit=2');
+  t.same(
+    nested.body.map(({ id }: { id: number }) => id),
+    [4, 3],
+    'an embed that has embeds of its own',
+  );
   const aliased = await ask('shops?select=id,r:regions(name)&order=r(name).desc,id&limit=2');
   t.same(
     aliased.body.map(({ id }: { id: number }) => id),

@@ -3,7 +3,8 @@ import { useGateway } from '../../gateway-fixture.ts';
 
 const script = `
   create domain settings as jsonb;
-  create table documents (id int primary key, plain json, data jsonb, more settings, tags text[], short varchar(3));
+  create domain deep as settings;
+  create table documents (id int primary key, plain json, data jsonb, more settings, deeper deep, tags text[], short varchar(3));
   grant select, insert on documents to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated' };
@@ -19,15 +20,16 @@ async function post(body: string, type = 'text/csv', search = '') {
 }
 
 t.test('JSON columns of CSV and forms hold the JSON of the text', async (t) => {
-  const csv = 'id,plain,data,more,tags\n1,"{""a"": [1.10, 2]}","{""b"":1}",[3],"{x,y}"\n2,"""text""",NULL,null,{}\n';
+  const csv =
+    'id,plain,data,more,deeper,tags\n1,"{""a"": [1.10, 2]}","{""b"":1}",[3],[4],"{x,y}"\n2,"""text""",NULL,null,NULL,{}\n';
   t.equal((await post(csv)).status, 201);
   t.equal((await post('id=3&data={"c":true}&plain=7', 'application/x-www-form-urlencoded')).status, 201);
   t.equal((await post('id,data\n4,"{""d"":1}"', 'text/csv', '?columns=id,data')).status, 201, 'one row');
-  t.same(await gateway.sql`select id, plain::text, data, more, tags from documents order by id`, [
-    { id: 1, plain: '{"a": [1.10, 2]}', data: { b: 1 }, more: [3], tags: ['x', 'y'] },
-    { id: 2, plain: '"text"', data: null, more: null, tags: [] },
-    { id: 3, plain: '7', data: { c: true }, more: null, tags: null },
-    { id: 4, plain: null, data: { d: 1 }, more: null, tags: null },
+  t.same(await gateway.sql`select id, plain::text, data, more, deeper, tags from documents order by id`, [
+    { id: 1, plain: '{"a": [1.10, 2]}', data: { b: 1 }, more: [3], deeper: [4], tags: ['x', 'y'] },
+    { id: 2, plain: '"text"', data: null, more: null, deeper: null, tags: [] },
+    { id: 3, plain: '7', data: { c: true }, more: null, deeper: null, tags: null },
+    { id: 4, plain: null, data: { d: 1 }, more: null, deeper: null, tags: null },
   ]);
 });
 

@@ -42,6 +42,11 @@ t.test('relationships', async (t) => {
     'a junction in a hidden schema is none',
   );
 
+  t.match(
+    await get('cars?select=id,people!nobody(name)'),
+    [400, { code: 'PGRST200', hint: /'people!cars_(owner|driver)', 'people!cars_(owner|driver)'/ }],
+    'a hint that fits no relationship is answered with those that do',
+  );
   const [status, ambiguous] = await get('cars?select=id,people(name)');
   t.equal(status, 300);
   t.match(ambiguous, {
