@@ -1,4 +1,4 @@
-/** Installs and builds a fresh clone: pnpm through npx, then turbo. Does nothing when nothing has changed. */
+/** Installs and builds a fresh clone. Does nothing when nothing has changed. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { buildJavaScript, markAsBuilt } from './build-javascript.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const MIN_NODE = [20, 19];
@@ -18,28 +19,38 @@ export const toolsEnv = () => ({
 
 const STAMP = join(root, 'node_modules', '.tidemark-installed');
 
-/** @param only the package that is built with what it depends on; absent: all packages */
-export async function prepare(say, { only } = {}) {
-  checkNode();
-  const wanted = installFingerprint();
-  if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) {
-    say('installing packages (the first time takes a minute)');
-    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    await run(process.platform === 'win32' ? 'npx.cmd' : 'npx', [
-      '--yes',
-      packageManager,
-      'install',
-      '--frozen-lockfile',
-      '--prefer-offline',
-    ]);
-    writeFileSync(STAMP, wanted);
-  }
-  const filter = only ? [`--filter=${only}...`] : [];
-  const build = ['run', 'build', '--output-logs=new-only', '--log-order=stream', '--no-update-notifier', ...filter];
+/** What commands and services run: the packages, and their JavaScript. */
+export async function prepareToRun(say) {
+  await buildJavaScript(root, await install(say), say);
+}
+
+/** What tests need: the packages, and everything that turbo builds, with types. */
+export async function prepareToTest(say) {
+  const installed = await install(say);
+  const build = ['run', 'build', '--output-logs=new-only', '--log-order=stream', '--no-update-notifier'];
   await run(join(root, 'node_modules', '.bin', 'turbo'), build, (line) => {
     const started = /^(?:@tidemark\/)?([\w-]+):build: cache miss, executing/.exec(line);
     if (started) say(`building ${started[1]}`);
   });
+  markAsBuilt(root, installed);
+}
+
+/** Calls pnpm through npx. Returns a hash that identifies what is installed. */
+async function install(say) {
+  checkNode();
+  const wanted = installFingerprint();
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return wanted;
+  say('installing packages (the first time takes a minute)');
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  await run(process.platform === 'win32' ? 'npx.cmd' : 'npx', [
+    '--yes',
+    packageManager,
+    'install',
+    '--frozen-lockfile',
+    '--prefer-offline',
+  ]);
+  writeFileSync(STAMP, wanted);
+  return wanted;
 }
 
 function checkNode() {

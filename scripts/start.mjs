@@ -1,10 +1,10 @@
 /** `npm start`: prepares the tree, then runs `tidemark up` in this process. */
-import { prepare, root } from './prepare.mjs';
+import { prepareToRun, root } from './prepare.mjs';
 
 const PARENT_CHECK_MS = 500;
 
 try {
-  await prepare((line) => process.stdout.write(`${line}\n`), { only: '@tidemark/cli' });
+  await prepareToRun((line) => process.stdout.write(`${line}\n`));
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);

@@ -7,12 +7,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { prepare, root, toolsEnv } from './prepare.mjs';
+import { prepareToTest, root, toolsEnv } from './prepare.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
 try {
-  await prepare(say);
+  await prepareToTest(say);
   execFileSync(process.execPath, [join(root, 'packages', 'tap-typescript', 'src', 'strip-all.js')], {
     stdio: 'inherit',
   });
@@ -36,7 +36,7 @@ const stop = async (code) => {
 };
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(130));
 
-// This module needs tap-parser, which prepare() has just installed.
+// This module needs tap-parser, which prepareToTest() has just installed.
 const { FailedTests } = await import('./failed-tests.mjs');
 const failures = new FailedTests();
 const totals = { passed: 0, failed: 0 };

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { migrate } from '@tidemark/db';
 import { ANY_ROLE, explain } from '@tidemark/service';
 import { runBlueprint } from './blueprint/blueprint.ts';
-import { consoleLink } from './console-link.ts';
+import { consoleLink, examplesLink } from './console-link.ts';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
@@ -113,6 +113,16 @@ export async function run(io: Io): Promise<number> {
       io.print(await consoleLink(url, io.env.TIDEMARK_TOKEN || (await loadCredentials(home)).tokens.ops));
       return 0;
     }
+    case 'examples': {
+      parse(args, {});
+      const home = homeFolder(io);
+      io.print(await examplesLink(await gatewayUrl(io.env, home), (await loadCredentials(home)).tokens));
+      return 0;
+    }
+    case 'database':
+      parse(args, {});
+      io.print(await databaseUrl(io));
+      return 0;
     case 'nats-config':
       io.print(natsConfig(io.env.NATS_PREFIX ?? '').trimEnd());
       return 0;

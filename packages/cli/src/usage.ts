@@ -23,7 +23,8 @@ export const USAGE = `npx --no -- tidemark <command>
   schedules pause|resume|run|remove <name>  run starts a job now
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
-  console                                   a link that opens the console once, within ten minutes
+  console, examples                         a link that opens the console, or the example pages, once, within ten minutes
+  database                                  the address of the database, with its password: psql "$(npx --no -- tidemark database)"
   nats-config                               a configuration file for a NATS server of your own, with a user for each service
   token --role <role> [--sub <subject>] [--expires-in <seconds>] [--claim <name>=<value>]…
                                             signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME

@@ -5,6 +5,9 @@ import { cacheFolder, unprivilegedUser } from '@tidemark/local-stack';
 import { cleanClone } from '@tidemark/testing/clean-clone';
 import t from 'tap';
 
+/** A token, or a password in an address. */
+const SECRET = /\beyJ|:\/\/\w+:[0-9a-f]+@/;
+
 t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) => {
   // Packages are fetched once on each machine.
   const keptHome = join(await cacheFolder(unprivilegedUser()), 'clone-home');
@@ -18,6 +21,7 @@ t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) 
   const up = await clone.start();
   t.comment(`ready after ${up.seconds.toFixed(1)} s`);
   t.match(up.output(), new RegExp(`^ready ${up.url}$`, 'm'));
+  t.match(up.output(), SECRET, 'the first start prints tokens and passwords');
   const rows = await fetch(`${up.url}/rest/v1/matches?limit=1`);
   t.equal(rows.status, 200);
   t.equal(((await rows.json()) as unknown[]).length, 1, 'with demo data');
@@ -33,5 +37,14 @@ t.test('an ordinary user starts a clean clone', { timeout: 390_000 }, async (t) 
 
   t.equal(await up.stop(), 0, 'no process is left');
   t.match(up.output(), 'stopping NATS, the replica and the primary');
+
+  const again = await clone.start();
+  t.comment(`the second time after ${again.seconds.toFixed(1)} s`);
+  t.notMatch(again.output(), SECRET, 'no later one does');
+  t.match(again.output(), new RegExp(`^examples ${again.url}/examples/#code=[\\w-]+$`, 'm'));
+  t.notMatch(again.output(), /building|installing/);
+  t.match(await clone.shell('npx --no -- tidemark database'), SECRET);
+  t.match(await clone.shell('npx --no -- tidemark examples'), '/examples/#code=');
+  t.equal(await again.stop(), 0);
   t.equal(await clone.shell('git status --porcelain'), '', 'everything new is ignored by git');
 });

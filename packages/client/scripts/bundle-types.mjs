@@ -2,7 +2,7 @@
  * Runs before `pnpm pack`: writes the types of @tidemark/contracts that the declarations use into dist/wire.d.ts, since that
  * package is not published. Shapes only, as the schemas give them.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -11,6 +11,9 @@ const CONTRACTS = '@tidemark/contracts';
 const client = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(client, 'dist');
 const importOf = new RegExp(`import (?:type )?\\{([^}]*)\\} from '${CONTRACTS}';`);
+
+if (!existsSync(join(dist, 'index.d.ts')))
+  throw new Error('no declarations: `npm start` builds none, `npm run build` does');
 
 const importing = readdirSync(dist, { recursive: true })
   .filter((name) => name.endsWith('.d.ts'))

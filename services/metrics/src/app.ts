@@ -38,7 +38,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
     scope.register(async (operators: BaseApp) => {
       const requestsPerSecond = config.METRICS_REQUESTS_PER_S;
       await operators.register(operatorsOnly, { verifyToken, limiter, requestsPerSecond });
-      operators.register(issueConsoleCode, { codes });
+      operators.register(issueConsoleCode, { codes, verifyToken, limiter });
       operators.register(performanceApi, { ...deps, prefix: '/api/v1/performance' });
       operators.register(aliases, { ...deps, prefix: '/api/metrics' });
     });

@@ -9,6 +9,8 @@ import { type LocalRoles, prepareLocalRoles } from './local-roles.ts';
 import type { UpSettings } from './settings.ts';
 
 export interface Addresses {
+  /** Whether this command has started Postgres, and so made its passwords. */
+  isLocal: boolean;
   owner: string;
   replicas: readonly string[];
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
@@ -70,11 +72,18 @@ async function databases(
   const { databaseUrl, pooledUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
     const own = { DATABASE_URL: pooledUrl ?? databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
-    return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own, analyzeUrl: '' };
+    return {
+      isLocal: false,
+      owner: ownerUrl ?? databaseUrl,
+      replicas: replicaUrls,
+      databaseOf: () => own,
+      analyzeUrl: '',
+    };
   }
   const { primary, replicas } = stack as Stack;
   const roles: LocalRoles = await prepareLocalRoles(primary.url, home);
   return {
+    isLocal: true,
     owner: roles.owner(primary.url),
     analyzeUrl: roles.analyzer(primary.url),
     replicas: replicas.map(({ url }) => roles.owner(url)),

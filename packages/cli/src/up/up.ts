@@ -4,7 +4,7 @@ import type { ServiceName } from '@tidemark/contracts';
 import { migrate, settleAll } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
 import { collectGarbage } from '@tidemark/service';
-import { consoleLink } from '../console-link.ts';
+import { consoleLink, examplesLink } from '../console-link.ts';
 import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
 import { loadDemo, loadLargeDemo, schemasOfBlueprints } from './demo.ts';
@@ -96,9 +96,11 @@ async function startAll(
     ...(await schemasOfBlueprints(settings.env, addresses.owner)),
     RUN_AS_USER: user === undefined ? 'root' : '',
   };
-  const base = (service: ServiceName) => `http://${urlHost(host)}:${portOf(service, port)}`;
+  const portOfInstance = (service: ServiceName, index: number) =>
+    ports.of[instanceName(service, index)] ?? portOf(service, port);
+  const urlOf = (service: ServiceName, index = 0) => `http://${urlHost(host)}:${portOfInstance(service, index)}`;
   const launch = async (service: ServiceName, index: number, env: NodeJS.ProcessEnv) => {
-    const instance = `${service}-${index + 1}`;
+    const instance = instanceName(service, index);
     const started = await startService({
       service,
       instance,
@@ -108,7 +110,7 @@ async function startAll(
         ...env,
         NATS_URL: addresses.nats(service),
         INSTANCE: instance,
-        PORT: String(ports.of[instance] ?? portOf(service, port)),
+        PORT: String(portOfInstance(service, index)),
       },
       logFile: join(home, 'logs', `${instance}.log`),
       user,
@@ -122,7 +124,10 @@ async function startAll(
     Array.from({ length: settings.scale[service] }, (_, index) => launch(service, index, env));
   // The gateway runs on this machine, and its header names the client.
   const behindGateway = { TRUST_PROXY: isIP(urlHost(host)) === 0 ? 'loopback' : `loopback,${urlHost(host)}` };
-  const behind = await settleAll([
+  const realtimeUrls = Array.from({ length: settings.scale.realtime }, (_, index) => urlOf('realtime', index));
+  const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: urlOf('metrics') };
+  await settleAll([
+    ...instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings), ...examplesOf(settings) }),
     ...instances('realtime', behindGateway),
     ...instances('batch', outsideOfStories(settings)),
     ...instances('metrics', {
@@ -130,28 +135,28 @@ async function startAll(
       METRICS_ANALYZE_URL: settings.env.METRICS_ANALYZE_URL || addresses.analyzeUrl,
     }),
   ]);
-  const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
-  const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
-  await settleAll(
-    instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings), ...examplesOf(settings) }),
-  );
 
   await waitUntilReady(running.services, tokens.ops, events.progress);
-  const url = base('gateway');
+  const url = urlOf('gateway');
   await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
   if (settings.demo && !settings.databaseUrl)
     running.large = loadLargeDemo(addresses.owner, settings.demoScale, events);
   const hasExamples = settings.demo && !settings.databaseUrl;
-  const console = await consoleLink(url, tokens.ops, base('metrics')).catch((error: Error) => {
-    // With keys of another issuer (JWT_JWKS_URL), the tokens of the home are refused.
+  const metrics = urlOf('metrics');
+  // With keys of another issuer (JWT_JWKS_URL), the tokens of the home are refused.
+  const orWithoutCode = (page: string) => (error: Error) => {
     events.progress(error.message);
-    return `${url}/console/`;
-  });
+    return `${url}/${page}/`;
+  };
+  const links = {
+    console: await consoleLink(url, tokens.ops, metrics).catch(orWithoutCode('console')),
+    ...(hasExamples && { examples: await examplesLink(url, tokens, metrics).catch(orWithoutCode('examples')) }),
+  };
   // This process runs for as long as the services, and needs little of what its start did.
   await collectGarbage();
   return {
     url,
-    summary: summarise({ home, url, services: running.services, addresses, tokens, isNew, console, hasExamples }),
+    summary: summarise({ home, services: running.services, addresses, tokens, isNew, links }),
     stop,
   };
 }
@@ -162,10 +167,12 @@ async function ownDatabaseFindings({ databaseUrl, env }: UpSettings, owner: stri
   return linesOf(await diagnose({ ...databaseNames(env), url: owner, replicates: owner === databaseUrl }));
 }
 
+const instanceName = (service: ServiceName, index: number) => `${service}-${index + 1}`;
+
 /** The first instance of each service has its port from PORT. */
 function portNames({ databaseUrl, nats, scale }: UpSettings): string[] {
   const further = STOP_ORDER.flatMap((service) =>
-    Array.from({ length: scale[service] - 1 }, (_, n) => `${service}-${n + 2}`),
+    Array.from({ length: scale[service] - 1 }, (_, n) => instanceName(service, n + 1)),
   );
   return [...(databaseUrl ? [] : ['primary', 'replica']), ...(nats ? [] : ['nats']), ...further];
 }

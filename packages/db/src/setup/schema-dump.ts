@@ -10,7 +10,7 @@ const SCHEMA_FILE = new URL('../../schema.txt', import.meta.url);
 const TIMEOUT_MS = 5_000;
 const MAX_SHOWN_LINES = 20;
 
-/** Owners, comments, the publication (users add to it) and NOT NULL constraints (only in Postgres 18) are left out. */
+/** An object is a line. Owners, comments, the publication (users add to it) and NOT NULL constraints (only in Postgres 18) are left out. */
 export const SCHEMA_LINES = encodeStatement({
   text: `with rel as (
   select c.oid, c.relname::text as name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relacl
@@ -63,7 +63,7 @@ export const SCHEMA_LINES = encodeStatement({
 select string_agg(line, chr(10) order by line collate "C") as lines,
        (select json_agg(rolname)::text from pg_roles where rolcanlogin and rolname not like 'tidemark\\_%') as logins,
        (select string_agg(name, ' ' order by name) from tidemark.migrations) as migrations
-from lines`,
+from (select regexp_replace(line, '\\s+', ' ', 'g') as line from lines) one`,
 });
 
 export interface SchemaDifference {

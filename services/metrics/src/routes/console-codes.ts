@@ -1,9 +1,9 @@
 /**
- * One-time codes for the console, so that a link in a terminal or a log holds no token. POST /console/code, with an operator's
- * token, answers a code; POST /console/token, with the code, answers that token once.
+ * One-time codes for links, so that a terminal or a log holds no token. POST /console/code, with an operator's token, answers a
+ * code for that token, or for another valid token in TOKEN_HEADER; POST /console/token, with the code, answers the token once.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { BaseApp, Limiter } from '@tidemark/service';
+import type { BaseApp, Limiter, VerifyTokenFrom } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import { LRUCache } from 'lru-cache';
 import { errors } from '../errors.ts';
@@ -16,6 +16,8 @@ const MAX_CODES = 100;
 const REDEMPTIONS_PER_S = 5;
 const BURST_S = 10;
 const HEADER = 'tidemark-console-code';
+/** The example pages get the token of a user. */
+const TOKEN_HEADER = 'tidemark-code-token';
 
 export type ConsoleCodes = LRUCache<string, string>;
 
@@ -24,12 +26,20 @@ export const createConsoleCodes = (): ConsoleCodes => new LRUCache({ max: MAX_CO
 
 const hashed = (code: string): string => createHash('sha256').update(code).digest('base64');
 
+export interface IssueOptions {
+  readonly codes: ConsoleCodes;
+  readonly verifyToken: VerifyTokenFrom;
+  readonly limiter: Limiter;
+}
+
 /** Requires an operator's token. */
 export const issueConsoleCode = fp(
-  async (app: BaseApp, { codes }: { codes: ConsoleCodes }) => {
+  async (app: BaseApp, { codes, verifyToken, limiter }: IssueOptions) => {
     app.post('/console/code', async (request, reply) => {
+      const other = request.headers[TOKEN_HEADER];
+      if (typeof other === 'string') await verifyToken(other, limiter.addressOf(request.raw));
       const code = randomBytes(CODE_BYTES).toString('base64url');
-      codes.set(hashed(code), operatorToken(request));
+      codes.set(hashed(code), typeof other === 'string' ? other : operatorToken(request));
       reply.header('cache-control', 'no-store');
       return { code, expires_in: LIFETIME_MS / 1_000 };
     });

@@ -36,6 +36,13 @@ t.test('a code in the address serves once, and is no token', async (t) => {
   t.equal((await issue({ authorization: `Bearer ${await metrics.token('authenticated')}` })).status, 403);
   const { code } = (await (await issue({ authorization })).json()) as { code: string };
   t.notMatch(authorization, code);
+  const user = await metrics.token('authenticated');
+  const ofUser = await (await issue({ authorization, 'tidemark-code-token': user })).json();
+  const redeem = () =>
+    fetch(`${metrics.url}/console/token`, { method: 'POST', headers: { 'tidemark-console-code': ofUser.code } });
+  t.same(await (await redeem()).json(), { token: user }, 'an operator passes on the token of another');
+  t.equal((await redeem()).status, 401);
+  t.equal((await issue({ authorization, 'tidemark-code-token': `${user}x` })).status, 401);
   const page = await open('');
   await page.getByRole('button', { name: 'Forget the token' }).click();
   await page.getByLabel('Token').waitFor();
