@@ -19,12 +19,12 @@ export const toolsEnv = () => ({
 
 const STAMP = join(root, 'node_modules', '.tidemark-installed');
 
-/** What commands and services run: the packages, and their JavaScript. */
+/** Prepares the tree for commands and services, which need the packages and the JavaScript. */
 export async function prepareToRun(say) {
   await buildJavaScript(root, await install(say), say);
 }
 
-/** What tests need: the packages, and everything that turbo builds, with types. */
+/** Prepares the tree for tests, which need the packages and everything that turbo builds, with types. */
 export async function prepareToTest(say) {
   const installed = await install(say);
   const build = ['run', 'build', '--output-logs=new-only', '--log-order=stream', '--no-update-notifier'];

@@ -182,7 +182,7 @@ export const errors = defineErrors('METRICS', {
   CONSOLE_CODE: row({
     status: 401,
     message: 'the code of the link is unknown, or has been used or expired',
-    hint: 'A code serves once, within ten minutes: `npx --no -- tidemark console` prints a new link.',
+    hint: 'A code serves once, within ten minutes: `npx --no -- tidemark console` prints a new link, `examples` one to the example pages.',
   }),
   STREAM_FULL: row<{ limit: number }>({
     status: 503,
