@@ -24,7 +24,9 @@ t.test('schema.txt matches the migrations, and a change by hand is reported', as
   await admin.query('grant insert on tidemark.epochs to anon');
   await admin.query('alter table tidemark.jobs add column mine int');
   // A further policy on files is one's own right; a changed one of ours is not.
-  await admin.query('create policy mine on tidemark.files for select to authenticated using (job_id in (select id from tidemark.jobs))');
+  await admin.query(
+    'create policy mine on tidemark.files for select to authenticated using (job_id in (select id from tidemark.jobs))',
+  );
   await admin.query('alter policy files_all on tidemark.files using (false)');
   const seen: DbEvent[] = [];
   const again = await openDatabase({ primaryUrl: url, applicationName: 'drift', observe: (event) => seen.push(event) });
