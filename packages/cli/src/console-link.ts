@@ -7,12 +7,16 @@ import { errors } from './errors.ts';
 export const consoleLink = async (gateway: string, opsToken: string, metrics = gateway): Promise<string> =>
   `${gateway}/console/#code=${await issueCode(metrics, { authorization: `Bearer ${opsToken}` })}`;
 
-/** Returns the address of the example pages with a one-time code for the token of their user. Throws CLI_CONSOLE as above. */
+/** Returns the address of the example pages with a one-time code for the token of their user. Throws CLI_CONSOLE, CLI_NO_EXAMPLES. */
 export async function examplesLink(
   gateway: string,
   { ops, user }: { ops: string; user: string },
   metrics = gateway,
 ): Promise<string> {
+  const page = await fetch(`${gateway}/examples/`).catch((cause: Error) => {
+    throw errors.NO_EXAMPLES({ url: gateway, reason: cause.message }, { cause });
+  });
+  if (!page.ok) throw errors.NO_EXAMPLES({ url: gateway, reason: `it answered ${page.status}` });
   const headers = { authorization: `Bearer ${ops}`, 'tidemark-code-token': user };
   return `${gateway}/examples/#code=${await issueCode(metrics, headers)}`;
 }

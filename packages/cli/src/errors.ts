@@ -6,6 +6,11 @@ export const errors = defineErrors('CLI', {
     message: (p) => `${p.url} gives no code for the console: ${p.reason}`,
     hint: 'Check that `npm start` runs; the console also takes a token with the role ops: /console/ asks for it.',
   }),
+  NO_EXAMPLES: row<{ url: string; reason: string }>({
+    status: 404,
+    message: (p) => `${p.url} has no example pages: ${p.reason}`,
+    hint: 'The gateway of `npm start` has them, when it also starts Postgres and loads the demo data.',
+  }),
   USAGE: row<{ reason: string }>({
     status: 400,
     message: (p) => p.reason,

@@ -1,7 +1,9 @@
 /**
  * `tidemark remove`: takes everything of Tidemark out of a database. Tables of the application stay, with their rows and
- * policies; their replica identities become what they were before they were live.
+ * policies; their replica identities become what they were before they were live. Blueprints stay, too, since an application may
+ * be built on them; the SQL that drops them is printed.
  */
+import { blueprintNamed, dropBlueprintSql, loadedBlueprints } from '@tidemark/blueprints';
 import { arrayLiteral, CREATED_ROLE, identifier, literal, type Query, withConnection } from '@tidemark/db';
 import { errors } from './errors.ts';
 import { disableAllLive } from './live/live.ts';
@@ -39,6 +41,7 @@ export async function remove(options: RemoveOptions): Promise<void> {
     return;
   }
   if (state.slotActive) throw errors.IN_USE({ slot });
+  if (state.migrated) for (const line of await blueprintsThatStay(url)) print(line);
   const dependents = await withConnection(url, 'remove', readDependents);
   if (dependents.length > 0) throw errors.DEPENDENTS({ objects: dependents.join(', ') });
   if (state.migrated && state.published) await disableAllLive({ url, publication, dryRun, print });
@@ -55,6 +58,20 @@ export async function remove(options: RemoveOptions): Promise<void> {
     for (const role of state.roles) await removeRole(query, role, dryRun, print);
   });
   print(dryRun ? 'nothing was changed' : 'Tidemark is removed');
+}
+
+async function blueprintsThatStay(url: string): Promise<string[]> {
+  const loaded = await loadedBlueprints(url);
+  const there = await withConnection(url, 'remove', (query) =>
+    query<{ nspname: string }>('select nspname::text from pg_namespace'),
+  );
+  const schemas = new Set(there.map(({ nspname }) => nspname));
+  const staying = loaded.filter((name) => schemas.has(blueprintNamed(name).schema));
+  return Promise.all(
+    staying.map(
+      async (name) => `the blueprint ${name} stays. With its rows it goes by: ${await dropBlueprintSql(name)}`,
+    ),
+  );
 }
 
 /** `drop owned` also revokes what was granted to the role in this database. Other databases of the server may need the role. */

@@ -3,6 +3,7 @@ import { migrate } from '@tidemark/db';
 import { startTemporaryStack, withClient } from '@tidemark/local-stack';
 import t from 'tap';
 import { diagnose, linesOf } from '../src/doctor/doctor.ts';
+import { remove } from '../src/remove.ts';
 import { databaseState } from './database-state.ts';
 import { tidemark } from './tidemark.ts';
 
@@ -92,6 +93,21 @@ t.test('expose, live and remove: what was there before is there afterwards', asy
   await run(app, 'create view public.epochs_seen as select epoch from tidemark.epochs');
   await t.rejects(tidemark(app, 'remove'), { code: 'CLI_DEPENDENTS', message: /view (public\.)?epochs_seen/ });
   await run(app, 'drop view public.epochs_seen');
-  t.match(await tidemark(app, 'remove'), /Tidemark is removed$/);
+  await tidemark(app, 'blueprint', 'load', 'matches');
+  await tidemark(app, 'blueprint', 'load', 'sync', '--no-demo');
+  const lines: string[] = [];
+  const refused = remove({
+    url: app,
+    slot: 'tidemark',
+    publication: 'tidemark',
+    dryRun: false,
+    print: (line) => lines.push(line),
+  });
+  await t.rejects(refused, { code: 'CLI_DEPENDENTS', message: /on table sync\.batches/ });
+  const drops = lines.map((line) => /^the blueprint \w+ stays.* goes by: (.*)$/.exec(line)?.[1] as string);
+  t.match(drops, [/drop table .*public\.matches/, /drop schema .*sync/]);
+  await run(app, drops[1] as string);
+  t.match(await tidemark(app, 'remove'), /^the blueprint matches stays.*[\s\S]*Tidemark is removed$/);
+  await run(app, drops[0] as string);
   t.same(await databaseState(administrator), before);
 });

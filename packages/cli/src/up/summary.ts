@@ -38,7 +38,7 @@ export function summarise({ home, services, addresses, tokens, isNew, links }: S
     '',
     `console ${links.console}`,
     ...(links.examples === undefined ? [] : [`examples ${links.examples}`]),
-    '  (a link opens once, within ten minutes; `npx --no -- tidemark console` or `examples` prints another)',
+    `  (a link opens once, within ten minutes; \`npx --no -- tidemark console\`${links.examples ? ' or `examples`' : ''} prints another)`,
     '',
   ];
 }
