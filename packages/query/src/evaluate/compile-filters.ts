@@ -22,6 +22,8 @@ export function compileIs(compilation: Compilation, filter: IsFilter, type: Colu
       `a JSON null and an SQL NULL look the same in a row that is given as JSON`,
     );
   }
+  if (typeof type === 'object' && type.composite)
+    return compilation.refuse('type', column, 'whether a row of fields is null is decided by Postgres');
   compilation.cost.add(COMPARISON_STEPS);
   const isNull = compilation.reader(filter.field, (raw) => raw);
   if (filter.value === 'null') return (row) => isNull(row) === null;

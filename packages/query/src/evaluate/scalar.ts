@@ -29,6 +29,8 @@ export interface ColumnTypeDetail {
   readonly deterministic?: boolean;
   readonly labels?: readonly string[];
   readonly element?: ColumnTypeDetail;
+  /** A row type, or a domain over one. `is null` is true for a row whose fields are all null. */
+  readonly composite?: boolean;
 }
 
 /** `T` has one form for each value. A type may mix number and bigint, which JavaScript compares exactly. */

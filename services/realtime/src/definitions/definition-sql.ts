@@ -18,9 +18,48 @@ export interface DefinitionsQuery {
   among?: string;
 }
 
-/** OFFSET keeps Postgres from scanning pg_depend for each table: it overestimates recursive queries. */
-const DEPENDS = `cross join lateral (select d.refclassid, d.refobjid from pg_catalog.pg_depend d
-    where d.classid = by.catalog and d.objid = by.oid offset 0) d`;
+const CLASS = `'pg_catalog.pg_class'::pg_catalog.regclass`;
+const PROC = `'pg_catalog.pg_proc'::pg_catalog.regclass`;
+const OPERATOR = `'pg_catalog.pg_operator'::pg_catalog.regclass`;
+
+/**
+ * The objects that a policy, a view, a virtual column, an operator or a function names. Where the body of a function is stored as text,
+ * each of its words counts as a name, so that a word may name too much and only names composed at run time are missed.
+ * OFFSET keeps Postgres from scanning a catalog for each object: it overestimates recursive queries.
+ */
+const namedBy = (object: string) => `(
+    select d.refclassid as catalog, d.refobjid as oid from (
+      select 'pg_catalog.pg_policy'::pg_catalog.regclass as catalog, p.oid
+      from pg_catalog.pg_policy p where ${object}.catalog = ${CLASS} and p.polrelid = ${object}.oid
+      union all
+      select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
+      from pg_catalog.pg_rewrite w where ${object}.catalog = ${CLASS} and w.ev_class = ${object}.oid
+      union all
+      select 'pg_catalog.pg_attrdef'::pg_catalog.regclass, d.oid
+      from pg_catalog.pg_attrdef d join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum and a.attgenerated = 'v'
+      where ${object}.catalog = ${CLASS} and d.adrelid = ${object}.oid
+      union all
+      select ${object}.catalog, ${object}.oid where ${object}.catalog in (${PROC}, ${OPERATOR})
+    ) by
+    cross join lateral (select d.refclassid, d.refobjid from pg_catalog.pg_depend d
+      where d.classid = by.catalog and d.objid = by.oid offset 0) d
+    where d.refclassid in (${CLASS}, ${PROC}, ${OPERATOR}) and d.refobjid >= ${FIRST_OWN_OID}
+    union
+    select k.catalog, k.oid from (
+      select distinct v.word from pg_catalog.pg_proc f join pg_catalog.pg_language l on l.oid = f.prolang and l.lanname in ('sql', 'plpgsql')
+      cross join lateral pg_catalog.regexp_matches(f.prosrc, '[[:alpha:]_][[:alnum:]_$]*|"[^"]+"', 'g') as m (part)
+      cross join lateral (values (pg_catalog.btrim(m.part[1], '"')), (pg_catalog.lower(m.part[1]))) as v (word)
+      where ${object}.catalog = ${PROC} and f.oid = ${object}.oid and f.prosqlbody is null
+    ) w
+    cross join lateral (
+      select ${CLASS} as catalog, k.oid from pg_catalog.pg_class k where k.relname = w.word::name and k.oid >= ${FIRST_OWN_OID}
+        and k.relkind in ('r', 'p', 'v', 'm', 'f') and k.relpersistence <> 't'
+      union all
+      select ${PROC}, f.oid from pg_catalog.pg_proc f where f.proname = w.word::name and f.oid >= ${FIRST_OWN_OID}
+        and f.prorettype <> 'pg_catalog.trigger'::pg_catalog.regtype
+      offset 0
+    ) k
+  )`;
 
 /** Returns a SELECT of schema, table and version. It has no row for a table that does not exist or is not published. */
 export function definitionsSql({ publication, only, among }: DefinitionsQuery): string {
@@ -59,23 +98,26 @@ published (root, schema, name, rights, entries) as materialized (
   group by 1, 2, 3, 4, c.relkind
   having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
 ),
--- The table, and the tables and views that its policies read, directly or through others.
-reached (root, relid) as (
-  select root, root from published
+-- The tables, and what their policies and virtual columns read or call, directly or through others: each once.
+object (catalog, oid) as (
+  select ${CLASS}, root::oid from published
   union
-  select r.root, d.refobjid from reached r
-  cross join lateral (
-    select 'pg_catalog.pg_policy'::pg_catalog.regclass as catalog, p.oid from pg_catalog.pg_policy p where p.polrelid = r.relid
-    union all
-    select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid from pg_catalog.pg_rewrite w where w.ev_class = r.relid
-  ) by
-  ${DEPENDS} where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid >= ${FIRST_OWN_OID}
+  select n.catalog::pg_catalog.regclass, n.oid from object o cross join lateral ${namedBy('o')} n
 ),
+edge (catalog, oid, named_catalog, named) as materialized (
+  select o.catalog, o.oid, n.catalog::pg_catalog.regclass, n.oid from object o cross join lateral ${namedBy('o')} n
+),
+reaches (root, catalog, oid) as (
+  select root, ${CLASS}, root::oid from published
+  union
+  select r.root, e.named_catalog, e.named from reaches r join edge e on e.catalog = r.catalog and e.oid = r.oid
+),
+reached (root, relid) as materialized (select root, oid from reaches where catalog = ${CLASS}),
 relations (relid) as materialized (select distinct relid from reached),
--- Partitions and inheritance children, with their row of pg_inherits, which is new after a detach and attach.
+-- Partitions and inheritance children of all these tables, with their row of pg_inherits, which is new after a detach and attach.
 children (root, relid, link) as (
-  select p.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
-  from published p join pg_catalog.pg_inherits i on i.inhparent = p.root
+  select r.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
+  from reached r join pg_catalog.pg_inherits i on i.inhparent = r.relid
   union
   select c.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
   from children c join pg_catalog.pg_inherits i on i.inhparent = c.relid
@@ -119,22 +161,6 @@ facts (relid, fact) as materialized (
   select w.ev_class, row('rule', w.oid, w.xmin)::text
   from relations r join pg_catalog.pg_rewrite w on w.ev_class = r.relid
   union all
-  select by.relid, row('function', f.oid, f.xmin, f.proowner, f.prosecdef, f.proisstrict, f.prolang, f.proacl, f.proconfig, f.prosrc,
-    f.probin, f.prosqlbody)::text
-  from (
-    select p.polrelid, p.oid, 'pg_catalog.pg_policy'::pg_catalog.regclass
-    from relations r join pg_catalog.pg_policy p on p.polrelid = r.relid
-    union all
-    select w.ev_class, w.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-    from relations r join pg_catalog.pg_rewrite w on w.ev_class = r.relid
-    union all
-    select d.adrelid, d.oid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass
-    from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attgenerated = 'v'
-    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  ) as by (relid, oid, catalog)
-  ${DEPENDS}
-  join pg_catalog.pg_proc f on d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and f.oid = d.refobjid
-  union all
   select t.relid, fact from types t join (
     select y.oid, row('type', y.oid, y.xmin)::text from distinct_types d join pg_catalog.pg_type y on y.oid = d.type
     union all
@@ -152,9 +178,15 @@ facts (relid, fact) as materialized (
 relation_facts (relid, facts) as materialized (
   select relid, string_agg(fact, '' order by fact collate "C") from facts group by relid
 ),
+function_facts (oid, facts) as materialized (
+  select f.oid, row('function', f.oid, f.xmin, f.proowner, f.prosecdef, f.proisstrict, f.prolang, f.proacl, f.proconfig, f.prosrc,
+    f.probin, f.prosqlbody)::text
+  from object o join pg_catalog.pg_proc f on o.catalog = ${PROC} and f.oid = o.oid
+),
 root_facts (root, facts) as materialized (
-  select r.root, string_agg(row(f.relid, f.facts)::text, '' order by f.relid)
-  from reached r join relation_facts f on f.relid = r.relid group by r.root
+  select r.root, string_agg(row(r.oid, coalesce(f.facts, p.facts))::text, '' order by r.catalog::oid, r.oid)
+  from reaches r left join relation_facts f on r.catalog = ${CLASS} and f.relid = r.oid
+  left join function_facts p on r.catalog = ${PROC} and p.oid = r.oid group by r.root
 ),
 child_facts (root, facts) as materialized (
   select ch.root, string_agg(ch.link || row(c.relkind, c.relfilenode, c.relreplident, c.relpersistence,

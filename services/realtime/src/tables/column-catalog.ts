@@ -29,7 +29,7 @@ const labels = (type: string) =>
   `(select json_agg(l.enumlabel order by l.enumsortorder) from pg_enum l where l.enumtypid = ${type}.oid)`;
 
 /** SQL for members of a ColumnTypeDetail, with BASE_TYPE. The text of int2vector and oidvector is not that of an array. */
-export const TYPE_DETAIL = `'labels', ${labels('base')},
+export const TYPE_DETAIL = `'labels', ${labels('base')}, 'composite', base.typtype = 'c',
   'element', (select json_build_object('type', format_type(element.oid, null), 'labels', ${labels('element')})
     from ${baseType('base.typelem', 'element').replace('lateral ', '')}
     where base.typsubscript = 'array_subscript_handler'::regproc and base.typname not in ('int2vector', 'oidvector'))`;
@@ -39,16 +39,25 @@ export interface TypeCatalog {
   collation: string | null;
   deterministic: boolean;
   labels: string[] | null;
+  composite: boolean;
   element: { type: string; labels: string[] | null } | null;
 }
 
-export function typeDetail({ type, collation, deterministic, labels, element }: TypeCatalog): ColumnTypeDetail {
+export function typeDetail({
+  type,
+  collation,
+  deterministic,
+  labels,
+  composite,
+  element,
+}: TypeCatalog): ColumnTypeDetail {
   const detail = (name: string, itsLabels: string[] | null): ColumnTypeDetail => ({
     type: name,
     ...(collation === null ? {} : { collation }),
     deterministic,
     ...(itsLabels ? { labels: itsLabels } : {}),
   });
+  if (composite) return { ...detail(type, labels), composite };
   return { ...detail(type, labels), ...(element ? { element: detail(element.type, element.labels) } : {}) };
 }
 

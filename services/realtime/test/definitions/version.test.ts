@@ -159,6 +159,38 @@ t.test('versions of definitions', async (t) => {
     ],
     ['its rights', ['revoke execute on function app.may(text) from public']],
     [
+      'a function that calls another, which reads a view',
+      [
+        `create table app.fourth (id int primary key); create view app.shown as select id from app.fourth;
+         create function app."Inner One"(owner text) returns boolean language plpgsql stable as $$ begin return exists (select from app.shown); end $$;
+         create or replace function app.may(owner text) returns boolean language plpgsql stable as $$ begin return app."Inner One"(owner); end $$`,
+      ],
+    ],
+    [
+      'that other function',
+      [
+        `create or replace function app."Inner One"(owner text) returns boolean language plpgsql stable as $$ begin return not exists (select from app.shown); end $$`,
+      ],
+    ],
+    ['the view that it reads', ['create or replace view app.shown as select id from app.fourth where id > 0']],
+    [
+      'an operator in a policy, over a table with partitions',
+      [
+        `create function app.alike(a text, b text) returns boolean language sql immutable as 'select a = b';
+         create operator app.=== (function = app.alike, leftarg = text, rightarg = text);
+         create table app.parted (name text) partition by list (name); create table app.parted_a partition of app.parted for values in ('a');
+         create policy parted on app.item using (exists (select from app.parted p where p.name operator(app.===) owner))`,
+      ],
+    ],
+    [
+      'the function of that operator',
+      [
+        `create or replace function app.alike(a text, b text) returns boolean language sql immutable as 'select a <> b'`,
+      ],
+    ],
+    ['a partition of that table', ['drop table app.parted_a']],
+    ['a policy of the table behind it', ['create policy any_of on app.fourth using (true)']],
+    [
       'a view that a policy reads',
       ['create or replace view app.members as select id, name from app.member where id > 0'],
     ],
@@ -218,6 +250,8 @@ t.test('versions of definitions', async (t) => {
     `comment on table app.item is 'a thing'`,
     'alter table app.item set (fillfactor = 100)',
     'truncate app.item',
+    'create temporary table shown (id int)',
+    'create function app.of_nobody() returns int language sql return 1',
   ];
   await client.query(
     'drop table app.child; alter table app.item replica identity default; alter publication app set table app.item, app.log',

@@ -9,9 +9,12 @@ const SETUP = `
 create type public.mood as enum ('so so', 'glad', 'cross');
 create domain public.few as int check (value < 100);
 create domain public.code as text collate "C";
+create type public.spot as (x int, note text);
+create domain public.spot_of_map as public.spot;
 create table public.things (id int primary key, mood public.mood, few public.few, code public.code, name text collate "und-x-icu", ip inet, span interval,
   tod time, ttz timetz, day date, tags text[], nums int8[], moods public.mood[], grid int[], during int4range, data jsonb, doc json,
-  body text, bits bit(3), cash money, mac macaddr, bytes bytea, pair uuid, place point, mark xml, words tsvector);
+  body text, bits bit(3), cash money, mac macaddr, bytes bytea, pair uuid, place point, mark xml, words tsvector,
+  spot public.spot, mapped public.spot_of_map);
 alter table public.things replica identity full;
 create table public.keyed (id int primary key, span interval not null, note text);
 grant select on public.things, public.keyed to anon;
@@ -50,6 +53,8 @@ const VALUES: Record<string, string[]> = {
   bytes: ['\\x00ff', ''],
   pair: ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '00000000-0000-0000-0000-000000000000'],
   words: ["'cat':1 'fat':2", ''],
+  spot: ['(1,a)', '(,)', '(,b)'],
+  mapped: ['(,)', '(2,)'],
 };
 
 const QUERIES = [
@@ -119,6 +124,7 @@ const QUERIES = [
     'mac=eq.08002b010203',
     'bytes=eq.\\x00ff',
   ],
+  ...['spot=is.null', 'spot=not.is.null', 'mapped=is.null', 'mapped=not.is.null'],
   ...[
     'pair=eq.A0EEBC999C0B4EF8BB6D6BB9BD380A11',
     'or=(mood.eq.glad,span.eq.24:00:00)',
