@@ -252,6 +252,8 @@ export class ConnectionPool implements Pool, LeaseSource {
     const now = performance.now();
     this.meter.sample();
     endUnanswered(this, this.#connections, this.#leases, now);
+    // Work that waits for something else than its connection never learns that it has ended, so it would count as its holder for good.
+    for (const lease of this.#leases) if (lease.connection.state === 'gone') this.release(lease);
     this.#admission.sweep(
       now,
       checkLeases(this, this.#leases, now, () => this.#admission.becameLong()),

@@ -94,6 +94,20 @@ t.test('reports a leak once with route, age and stack, and takes the lease back 
   t.equal(db.pools.write.stats().leaksTotal, 1);
 });
 
+t.test('a leak whose session an operator ends is none any more, and its place is free', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, leakThresholdMs: 100 } } });
+  const { write, admin } = db.pools;
+  void write.transaction(() => new Promise(() => undefined)).catch(() => undefined);
+  const { pid } = await until(() => write.stats().leak, 'the leak');
+  t.match(write.stats(), { slots: { busy: 1 } });
+  await admin.query('select pg_terminate_backend($1::int)', [pid]);
+  await until(() => write.stats().leak === undefined, 'no leak is told');
+  t.equal(write.stats().longest, undefined);
+  t.same(write.held(performance.now()), []);
+  t.equal((await write.query('select 1')).length, 1);
+  await until(() => write.stats().utilisation === 0, 'it does not count as busy');
+});
+
 t.test("the server enforces a statement's own limit, and the next one has the pool's again", async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, statementTimeoutMs: 5_000 } } });
   const { write } = db.pools;

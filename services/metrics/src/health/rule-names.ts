@@ -45,7 +45,7 @@ export const RULES = {
   'index.dropped': 'an index that was scanned is dropped, and its table is read sequentially since then',
   'stream.full': 'a stream is 90 % full and messages wait',
   'jobs.chunks_fail': 'chunks of jobs fail',
-  'jobs.waiting': 'for 60 s a chunk has waited for longer than its priority allows, and all workers are busy',
+  'jobs.waiting': 'a chunk waits for longer than its priority allows, and all workers have been busy for a minute',
   'jobs.overdue': 'a job has not ended by its deadline',
   'jobs.dead_letters': 'items of jobs used all their attempts',
   'certificate.ends': 'a certificate ends within 14 days, or cannot be verified',

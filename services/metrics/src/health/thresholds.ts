@@ -21,6 +21,7 @@ export const Thresholds = Type.Object(
     chunkWaitHighMs: limit(10_000, 'ms that a chunk of a job of high priority waits for a worker'),
     chunkWaitMs: limit(60_000, 'ms that one of normal priority waits'),
     chunkWaitLowMs: limit(600_000, 'ms that one of low priority waits'),
+    busyShare: limit(0.9, 'share of the workers of an instance that are busy, in the mean of a minute'),
     overdueMs: limit(10_000, 'ms after its deadline that a job has not ended'),
     slowShare: limit(0.01, 'share of the runs of a statement that are slow (DB_SLOW_MS) over a minute'),
     relayStallMs: limit(30_000, 'ms that the relay confirms nothing while the WAL grows'),

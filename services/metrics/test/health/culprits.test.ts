@@ -6,6 +6,7 @@ import { findingsOf } from '../../src/health/compose.ts';
 import { ruledOut } from '../../src/health/ruled-out.ts';
 import type { SystemState } from '../../src/health/system-state.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/health/thresholds.ts';
+import { createHistory } from '../../src/history/history.ts';
 import { RelayWatch } from '../../src/timeline/relay-watch.ts';
 import { StatementHistory } from '../../src/traffic/statement-history.ts';
 import { pool, telemetry } from '../telemetry-example.ts';
@@ -80,7 +81,15 @@ const workers = (busy: number) => ({
   itemP99Ms: 0,
   recycledTotal: 0,
 });
-const batch = (busy: number) => telemetry({ service: 'batch', instance: 'batch-1', workers: workers(busy) });
+/** Four workers of which `busyAt` are busy in each second of the last minute. */
+function batchOf(busyAt: (second: number) => number, lasts = 60) {
+  const history = createHistory({ ticks: 120, maxBytes: 1e6 });
+  for (let second = 0; second < lasts; second++) {
+    history.tick(second * 1_000, new Map([['workers.busy@batch/batch-1', busyAt(second)]]));
+  }
+  const busy = telemetry({ service: 'batch', instance: 'batch-1', workers: workers(busyAt(lasts - 1)) });
+  return (jobProblems: JobProblem[]) => found({ history, collected: { jobProblems } }, busy);
+}
 const problem = (changes: Partial<JobProblem>): JobProblem => ({
   problem: 'waiting',
   kind: 'image.transform',
@@ -96,15 +105,19 @@ t.test(
   'a chunk past the target of its priority is found while all workers are busy, with who fills them',
   async (t) => {
     const jobProblems = [problem({}), problem({ problem: 'busy', kind: 'ocr', tenant: 'bob', job: 'j2', count: 4 })];
-    const [finding] = found({ collected: { jobProblems } }, batch(4));
-    t.match(finding, { rule: 'jobs.waiting', subject: 'ocr of bob', holdMs: 60_000, measured: 61_000, limit: 60_000 });
+    // One is idle between two chunks.
+    const full = batchOf((second) => (second % 5 === 4 ? 3 : 4));
+    const [finding] = full(jobProblems);
+    t.match(finding, { rule: 'jobs.waiting', subject: 'ocr of bob', measured: 61_000, limit: 60_000 });
     t.match(
       finding?.message,
-      /3 chunks of normal priority wait, .*job j1.*all 4 workers are busy, 4 of them with ocr of bob/,
+      /3 chunks of normal priority wait, .*job j1.*all 4 workers have been busy for a minute; 4 of the chunks that run are ocr of bob/,
     );
-    t.same(found({ collected: { jobProblems } }, batch(3)), [], 'a free worker takes it');
-    t.same(found({ collected: { jobProblems: [problem({ priority: 'low' })] } }, batch(4)), []);
-    t.match(found({ collected: { jobProblems: [problem({ priority: 'high', seconds: 11 })] } }, batch(4)), [{}]);
+    t.same(batchOf(() => 3)(jobProblems), [], 'a free worker takes it');
+    t.same(batchOf((second) => (second < 20 ? 1 : 4))(jobProblems), [], 'they have been busy for 40 s');
+    t.same(batchOf(() => 4, 30)(jobProblems), [], 'the instance has just started');
+    t.same(full([problem({ priority: 'low' })]), []);
+    t.match(full([problem({ priority: 'high', seconds: 11 })]), [{}]);
   },
 );
 

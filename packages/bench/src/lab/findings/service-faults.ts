@@ -128,7 +128,7 @@ export const serviceFaults: readonly Fault[] = [
   {
     name: 'a queue of one tenant',
     rule: 'jobs.waiting',
-    culprit: /all \d workers are busy, \d of them with lab\.slow of busy/,
+    culprit: /all \d workers have been busy for a minute; \d of the chunks that run are lab\.slow of busy/,
     // Chunks of high priority may wait for 10 s, and the finding is of a minute with all workers busy.
     withinMs: 90 * SECOND,
     bySql: 'primary',

@@ -47,11 +47,12 @@ function floorsOf(
   return parts.every((part) => part.length > 0) ? parts.map((part) => Math.min(...part)) : undefined;
 }
 
-/** Bytes a second, where each part kept more than the one before. */
+/** Bytes a second, where each part kept more than the one before: the median, as the leak may have begun within the window. */
 function slopeOf(floors: readonly number[]): number | undefined {
-  const grows = floors.every((floor, index) => index === 0 || floor > (floors[index - 1] as number));
-  if (!grows) return undefined;
-  return ((floors.at(-1) as number) - (floors[0] as number)) / (WINDOW_S - PART_S);
+  const steps = floors.slice(1).map((floor, index) => floor - (floors[index] as number));
+  if (steps.some((step) => step <= 0)) return undefined;
+  steps.sort((a, b) => a - b);
+  return (steps[Math.floor(steps.length / 2)] as number) / PART_S;
 }
 
 const HINT = 'A heap profile of that instance names what it keeps. Start a second instance before you restart it.';

@@ -4,7 +4,10 @@ import type { JobProblem } from '../../collectors/job-problems.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { displayName, type SystemState, seconds } from '../system-state.ts';
 
-const WAITING_HOLD_MS = 60_000;
+/** A worker is idle for a moment between two chunks, so that all of them are busy is told from the mean of a minute. */
+const BUSY_WINDOW_S = 60;
+/** An instance that has been seen for less has just started. */
+const MIN_SPAN_MS = 50_000;
 
 export function* jobRules(state: SystemState): Generator<Finding> {
   const problems = state.collected.jobProblems ?? [];
@@ -47,11 +50,13 @@ export function* jobRules(state: SystemState): Generator<Finding> {
   }
 }
 
-function* waiting(problems: readonly JobProblem[], { live, thresholds }: SystemState): Generator<Finding> {
+function* waiting(problems: readonly JobProblem[], state: SystemState): Generator<Finding> {
+  const { live, thresholds } = state;
   const workers = live.flatMap(({ key, telemetry }) =>
     telemetry.workers ? [{ key, name: displayName(telemetry), ...telemetry.workers }] : [],
   );
-  if (workers.length === 0 || workers.some(({ busy, threads }) => busy < threads)) return;
+  if (workers.length === 0 || workers.some((one) => !(meanBusy(one.key, state) >= thresholds.busyShare * one.threads)))
+    return;
   const targets = { high: thresholds.chunkWaitHighMs, normal: thresholds.chunkWaitMs, low: thresholds.chunkWaitLowMs };
   const [busiest] = problems.filter(({ problem }) => problem === 'busy').sort((a, b) => b.count - a.count);
   for (const { problem, kind, tenant, job, priority, seconds: waited, count } of problems) {
@@ -66,12 +71,22 @@ function* waiting(problems: readonly JobProblem[], { live, thresholds }: SystemS
       limit: targets[priority],
       unit: 'ms',
       affects: workers.map(({ key }) => key),
-      message: `${count} chunks of ${priority} priority wait, the oldest for ${seconds(waited * 1_000)} (job ${job}, ${kind}${ofTenant(tenant)}); all ${threads} workers are busy${busiest ? `, ${busiest.count} of them with ${busiest.kind}${ofTenant(busiest.tenant)} (job ${busiest.job})` : ''}`,
+      message: `${count} chunks of ${priority} priority wait, the oldest for ${seconds(waited * 1_000)} (job ${job}, ${kind}${ofTenant(tenant)}); all ${threads} workers have been busy for a minute${busiest ? `; ${busiest.count} of the chunks that run are ${busiest.kind}${ofTenant(busiest.tenant)} (job ${busiest.job})` : ''}`,
       hint: 'Start another batch instance, or give the job that fills the workers a lower priority.',
-      holdMs: WAITING_HOLD_MS,
       remedies: busiest ? [pauseJobs(busiest)] : [],
     };
   }
+}
+
+/** The mean of the busy workers of an instance over the last minute; NaN until there is one. */
+function meanBusy(key: string, { history }: SystemState): number {
+  const name = `workers.busy@${key}`;
+  const { at = [], series } = history?.read([name], BUSY_WINDOW_S) ?? {};
+  const known = (series?.[name] ?? []).flatMap((busy, index) =>
+    busy === null ? [] : { busy, at: at[index] as number },
+  );
+  const spanMs = (known.at(-1)?.at ?? 0) - (known[0]?.at ?? 0);
+  return spanMs < MIN_SPAN_MS ? Number.NaN : known.reduce((sum, { busy }) => sum + busy, 0) / known.length;
 }
 
 const pauseJobs = ({ kind, tenant }: JobProblem): Remedy => ({
