@@ -7,6 +7,7 @@ const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0 });
 const bytes = Type.Number({ minimum: 0 });
 
+/** An idle process sends every second one. */
 export const TELEMETRY_INTERVAL_MS = 1_000;
 /** A message takes about 20 KB; readers keep at most this much for each instance. */
 export const TELEMETRY_MAX_BYTES = 128 * 1_024;
@@ -116,7 +117,7 @@ export const TrafficRow = Type.Object({
 });
 export type TrafficRow = Static<typeof TrafficRow>;
 
-/** Requests by route and table in the last window of 10 s that has ended. */
+/** Requests by route and table in the last window of 10 s that has ended. Each 5 s one ends, which overlaps the one before. */
 export const TrafficWindow = Type.Object({
   to: Type.Integer({ description: 'its end, ms since 1970' }),
   rows: Type.Array(TrafficRow, { maxItems: 64 }),
@@ -256,7 +257,7 @@ export const Telemetry = Type.Object({
   problems: Type.Array(Type.String(), { maxItems: 20 }),
   process: ProcessStats,
   http: Type.Optional(HttpStats),
-  /** In two messages after the end of each window. */
+  /** In the message after the end of each window. */
   traffic: Type.Optional(TrafficWindow),
   reads: Type.Optional(ReadStats),
   cache: Type.Optional(CacheStats),

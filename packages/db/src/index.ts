@@ -18,7 +18,7 @@ export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { ROLES_SQL } from './sql/roles.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
 export { statementHash } from './statements/hash.ts';
-export { mergedQuantiles, quantilesOfBins, SlidingSketch, WindowedSketch } from './statements/sketch.ts';
+export { mergedBins, mergedQuantiles, quantilesOfBins, SlidingSketch, WindowedSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';
 export type * from './stream/types.ts';
 export { identityStatement } from './transactions/identity-statement.ts';

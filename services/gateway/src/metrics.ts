@@ -12,7 +12,7 @@ export function telemetrySections(
   traffic: TrafficWindows,
   cacheBytes: number,
 ): TelemetryOptions['sections'] {
-  const latest = twice(traffic);
+  const latest = once(traffic);
   return () => ({
     http: httpStats(app),
     ...latest(),
@@ -24,16 +24,14 @@ export function telemetrySections(
   });
 }
 
-/** Each window is sent in two messages, because one may be lost, and in no more, because it is large. */
-function twice(traffic: TrafficWindows): () => Pick<ReturnType<TelemetryOptions['sections']>, 'traffic'> {
-  let to = 0;
+/** Each window is sent in one message, since it is large; what a lost one said is also in the next, which overlaps it. */
+function once(traffic: TrafficWindows): () => Pick<ReturnType<TelemetryOptions['sections']>, 'traffic'> {
   let sent = 0;
   return () => {
     const latest = traffic.latest();
-    if (!latest) return {};
-    if (latest.to !== to) [to, sent] = [latest.to, 0];
-    sent += 1;
-    return sent <= 2 ? { traffic: latest } : {};
+    if (!latest || latest.to === sent) return {};
+    sent = latest.to;
+    return { traffic: latest };
   };
 }
 

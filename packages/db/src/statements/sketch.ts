@@ -45,12 +45,6 @@ export class SlidingSketch {
     return this.count === 0;
   }
 
-  bins(now: number = performance.now()): LatencyBins {
-    const merged = newSketch();
-    this.mergeInto(merged, now);
-    return binsOf(merged);
-  }
-
   clear(): void {
     this.#current = newSketch();
     this.#previous = newSketch();
@@ -125,6 +119,12 @@ export function mergedQuantiles(
   const merged = newSketch();
   for (const sketch of filled) sketch.mergeInto(merged, now);
   return quantiles.map((q) => Math.max(0, merged.getValueAtQuantile(q)));
+}
+
+export function mergedBins(sketches: readonly SlidingSketch[], now: number = performance.now()): LatencyBins {
+  const merged = newSketch();
+  for (const sketch of sketches) sketch.mergeInto(merged, now);
+  return binsOf(merged);
 }
 
 const newSketch = () => new DDSketch({ relativeAccuracy: LATENCY_ACCURACY });

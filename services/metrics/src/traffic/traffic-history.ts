@@ -27,7 +27,7 @@ const SLOTS = 360;
 const MIN_SLOTS = 30;
 /** 1.5 KB each. The one that was silent for longest makes room. */
 const MAX_ROUTES = 256;
-/** A window counts until the next one of its instance should have come. */
+/** A window counts until the next one of its instance should have come, though one message was lost. */
 const FRESH_MS = 15_000;
 
 export class TrafficHistory {
@@ -84,7 +84,7 @@ export class TrafficHistory {
 
   #add(source: string, to: number, row: TrafficRow, now: number): void {
     const route = this.#routeOf(`${row.route} ${row.table ?? ''}`, now);
-    // Each window is sent twice, because a message may be lost.
+    // An instance of an earlier version sends each window twice.
     if (route.windows.get(source)?.to === to) return;
     // The clock of the sender may be wrong.
     route.windows.set(source, { to: Math.min(to, now), row });

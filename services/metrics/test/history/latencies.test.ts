@@ -1,5 +1,5 @@
 import type { LatencyBins, Telemetry } from '@tidemark/contracts';
-import { SlidingSketch } from '@tidemark/db';
+import { mergedBins, SlidingSketch } from '@tidemark/db';
 import t from 'tap';
 import { LatencyHistory } from '../../src/history/latencies.ts';
 import { joinedSeries, latencyNames, steppedLatencies } from '../../src/history/latency-series.ts';
@@ -13,7 +13,7 @@ const isNear = (value: number | null | undefined, expected: number) =>
 function binsOf(from: number, to: number): LatencyBins {
   const sketch = new SlidingSketch();
   for (let value = from; value <= to; value++) sketch.record(value);
-  return sketch.bins();
+  return mergedBins([sketch]);
 }
 const telemetryOf = (instance: string, to: number, bins: LatencyBins, route = 'GET /x'): Telemetry => {
   const figures = { requestsTotal: 1, errorsTotal: 0, p50Ms: 1, p95Ms: 1, p99Ms: 1 };

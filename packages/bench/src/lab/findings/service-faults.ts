@@ -35,8 +35,7 @@ export const serviceFaults: readonly Fault[] = [
     name: 'a function that fails with 22012',
     rule: 'route.sqlstate',
     culprit: /rpc.*ratio.*SQLSTATE 22/,
-    // Traffic is told in windows of 10 s.
-    withinMs: 15 * SECOND,
+    withinMs: 10 * SECOND,
     bySql: 'no',
     async inject(scene) {
       const caller = repeat(async () => {
