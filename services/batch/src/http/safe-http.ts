@@ -4,12 +4,13 @@
  */
 import { type LookupAddress, lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type AllowedHosts, allowedHosts } from './allowed-hosts.ts';
 import { HttpFailure } from './http-failure.ts';
 import { isPublicAddress } from './public-address.ts';
 import { readBody } from './read-body.ts';
 import { parseSecrets } from './secrets.ts';
+import { lazyAgent } from './undici.ts';
 
 export interface HttpRequest {
   method: string;
@@ -49,7 +50,7 @@ const ADDRESS_REFUSED = 'EADDRREFUSED';
 export function createSafeHttp({ hosts, secrets, maxBytes }: SafeHttpOptions): SafeHttp {
   const allowed = allowedHosts(hosts);
   const known = parseSecrets(secrets);
-  const agent = new Agent({
+  const lazy = lazyAgent({
     connect: { lookup: publicLookup, timeout: 5_000 },
     connections: 64,
     pipelining: 1,
@@ -90,7 +91,8 @@ export function createSafeHttp({ hosts, secrets, maxBytes }: SafeHttpOptions): S
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
     try {
-      return await request(url, { method: method as 'GET', headers, body, signal, dispatcher: agent });
+      const { undici, agent } = await lazy.open();
+      return await undici.request(url, { method: method as 'GET', headers, body, signal, dispatcher: agent });
     } catch (error) {
       throw failureOf(url, error, signal);
     }
@@ -108,7 +110,7 @@ export function createSafeHttp({ hosts, secrets, maxBytes }: SafeHttpOptions): S
     check(url, headers) {
       known.fill(headers, allowedUrl(allowed, url));
     },
-    close: () => agent.destroy(),
+    close: () => lazy.destroy(),
   };
 }
 

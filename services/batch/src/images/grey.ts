@@ -1,7 +1,8 @@
 /** Decodes the first page of an image, upright, to 8-bit pixels. */
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { errors } from '../errors.ts';
 import type { ImageFacts } from './image-facts.ts';
+import { libvips } from './sharp.ts';
 import { structureProblem } from './structure.ts';
 
 interface Decoding {
@@ -32,7 +33,7 @@ async function decode(
   space: string,
 ): Promise<Pixels> {
   try {
-    const image = convert(sharp(input, { sequentialRead: true, limitInputPixels: false }).autoOrient());
+    const image = convert(libvips()(input, { sequentialRead: true, limitInputPixels: false }).autoOrient());
     if (size) image.resize({ ...size, fit: 'fill' });
     image.flatten({ background }).toColourspace(space);
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });

@@ -1,7 +1,8 @@
 import { sniffImage, sniffType } from '@tidemark/files';
-import sharp, { type Metadata } from 'sharp';
+import type { Metadata } from 'sharp';
 import { errors } from '../errors.ts';
 import type { ImageFacts, InputType } from './image-facts.ts';
+import { libvips } from './sharp.ts';
 import { structureProblem } from './structure.ts';
 
 /** Only these decoders are used: others (SVG, PDF, TIFF) follow references or run programs. */
@@ -62,7 +63,7 @@ export async function probe(input: Buffer, name: string, maxPixels: number): Pro
 async function readHeader(input: Buffer): Promise<Metadata | undefined> {
   try {
     // The limit of pixels is probe's own: sharp's error would have to be told from others by its words.
-    const metadata = await sharp(input, { limitInputPixels: false }).metadata();
+    const metadata = await libvips()(input, { limitInputPixels: false }).metadata();
     return metadata.width > 0 ? metadata : undefined;
   } catch {
     return undefined;

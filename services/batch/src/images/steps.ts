@@ -1,7 +1,8 @@
 /** The steps of a transform as operations of sharp, whose own order would put a rotation after the resizing. */
 import type { ImageTransform } from '@tidemark/contracts';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import type { ImageFacts, Output } from './image-facts.ts';
+import { libvips } from './sharp.ts';
 
 /** There are no visible artefacts, at about a tenth of the size of the pixels. */
 const DEFAULT_QUALITY = 80;
@@ -21,7 +22,7 @@ export function needsBase({ rotate, sizes, metadata }: ImageTransform): boolean 
 
 /** Opens the encoded image, upright, cropped and in sRGB. */
 export function openImage(input: Buffer, animated: boolean, facts: ImageFacts, { crop }: ImageTransform): Sharp {
-  const image = sharp(input, { animated, sequentialRead: true }).autoOrient();
+  const image = libvips()(input, { animated, sequentialRead: true }).autoOrient();
   if (crop) image.extract(crop);
   // sharp would leave the pixels of a wide-gamut 16-bit image in the colours of Display P3, without saying so.
   if (isDeep(facts) && facts.hasProfile && !facts.isGrey) image.withIccProfile('srgb', { attach: false });
@@ -57,7 +58,11 @@ export function openBase({ pixels, width, height, channels, pageHeight }: Base, 
   const words = () => new Uint16Array(pixels.buffer, pixels.byteOffset, pixels.byteLength / 2);
   const raw = { width, height, channels, ...(pageHeight ? { pageHeight } : {}) };
   // The option makes sharp count the pages of raw pixels.
-  return sharp(isDeep(facts) ? words() : pixels, { raw, animated: pageHeight !== undefined, limitInputPixels: false });
+  return libvips()(isDeep(facts) ? words() : pixels, {
+    raw,
+    animated: pageHeight !== undefined,
+    limitInputPixels: false,
+  });
 }
 
 export function applySteps(image: Sharp, output: Output, facts: ImageFacts, transform: ImageTransform): Sharp {

@@ -1,8 +1,9 @@
 import type { ImageTransform } from '@tidemark/contracts';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { errors } from '../errors.ts';
 import { decodedPages, type ImageFacts, type Output, type OutputFormat, outputsOf } from './image-facts.ts';
 import { basePixels } from './memory.ts';
+import { libvips } from './sharp.ts';
 import { applySteps, type Base, decodeBase, needsBase, openBase, openImage } from './steps.ts';
 import { structureProblem } from './structure.ts';
 
@@ -114,7 +115,7 @@ async function failureOf(task: TransformTask, output: Output | undefined, isOver
 
 /** A failed operation, which sharp may take for a success (see probe.ts), leaves no channels. */
 const isReadable = (input: Buffer, animated: boolean): Promise<boolean> =>
-  sharp(input, { animated, sequentialRead: true })
+  libvips()(input, { animated, sequentialRead: true })
     .stats()
     .then(
       ({ channels }) => channels.length > 0,

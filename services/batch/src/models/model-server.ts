@@ -2,12 +2,12 @@
  * A model server that speaks the Open Inference Protocol v2 over HTTP
  * (https://github.com/kserve/open-inference-protocol). Its URL comes from the environment alone, so it may be local.
  */
-import { Agent, request } from 'undici';
 import { errors } from '../errors.ts';
 import { HttpFailure } from '../http/http-failure.ts';
 import { readBody } from '../http/read-body.ts';
 import { responseFailure } from '../http/response-failure.ts';
 import type { HttpResponse } from '../http/safe-http.ts';
+import { lazyAgent } from '../http/undici.ts';
 import { within } from '../http/within.ts';
 import type { FailedItem } from '../kinds/item-result.ts';
 import { type ModelMetadata, readMetadata } from './model-metadata.ts';
@@ -35,11 +35,12 @@ const MAX_ANSWER_BYTES = 64 * 1024 ** 2;
 
 export function createModelServer({ url, timeoutMs }: ModelServerOptions): ModelServer {
   const base = url.replace(/\/+$/, '');
-  const agent = new Agent({ connect: { timeout: 5_000 }, connections: 64, pipelining: 1 });
+  const lazy = lazyAgent({ connect: { timeout: 5_000 }, connections: 64, pipelining: 1 });
   const known = new Map<string, { metadata: ModelMetadata; until: number }>();
 
   async function send(path: string, body: Uint8Array | undefined, signal: AbortSignal): Promise<HttpResponse> {
-    const response = await request(`${base}/v2/models/${path}`, {
+    const { undici, agent } = await lazy.open();
+    const response = await undici.request(`${base}/v2/models/${path}`, {
       dispatcher: agent,
       signal,
       ...(body ? { method: 'POST', body, headers: { 'content-type': 'application/json' } } : { method: 'GET' }),
@@ -96,6 +97,6 @@ export function createModelServer({ url, timeoutMs }: ModelServerOptions): Model
       return metadata;
     },
     infer: (model, body, signal) => ask(`${model}/infer`, body, signal),
-    close: () => agent.destroy(),
+    close: () => lazy.destroy(),
   };
 }

@@ -1,5 +1,5 @@
 /** Pages of PDF documents, by pdfium compiled to WebAssembly. It neither runs scripts nor follows references. */
-import { type PDFiumDocument, PDFiumLibrary } from '@hyzyla/pdfium';
+import type { PDFiumDocument, PDFiumLibrary } from '@hyzyla/pdfium';
 import { errors } from '../errors.ts';
 import type { GreyImage } from './engine.ts';
 import { isWasmAbort } from './wasm-abort.ts';
@@ -54,7 +54,8 @@ async function withDocument<T>(
   name: string,
   use: (document: PDFiumDocument) => Promise<T> | T,
 ): Promise<T> {
-  loading ??= PDFiumLibrary.init();
+  // The service's process reads this file for `isPdf`.
+  loading ??= import('@hyzyla/pdfium').then((pdfium) => pdfium.PDFiumLibrary.init());
   const library = await loading;
   let document: PDFiumDocument;
   try {

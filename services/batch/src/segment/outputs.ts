@@ -1,5 +1,5 @@
-import sharp from 'sharp';
 import { errors } from '../errors.ts';
+import { libvips } from '../images/sharp.ts';
 import { cocoCounts } from './coco-rle.ts';
 import type { Component, Components } from './components.ts';
 import { polygonsOf } from './rings.ts';
@@ -67,6 +67,6 @@ function cocoFile(segments: Segments): SegmentFile {
 /** A 16-bit PNG with the number of the object at each pixel. */
 async function maskFile({ labels, width, height }: Segments): Promise<SegmentFile> {
   const raw = { width, height, channels: 1 } as const;
-  const image = sharp(Uint16Array.from(labels), { raw, limitInputPixels: false }).toColourspace('grey16');
+  const image = libvips()(Uint16Array.from(labels), { raw, limitInputPixels: false }).toColourspace('grey16');
   return { bytes: await image.png().toBuffer(), contentType: 'image/png', extension: 'png' };
 }

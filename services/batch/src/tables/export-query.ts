@@ -1,7 +1,6 @@
 import type { ItemContext, ItemResult } from '../kinds/job-kind.ts';
 import { describeColumns } from './describe.ts';
 import { guardCells } from './guard-cells.ts';
-import { parquetStream } from './parquet/parquet-stream.ts';
 import { asQueryError, type PlannedQuery } from './table-query.ts';
 
 const CONTENT_TYPES = {
@@ -31,6 +30,7 @@ export async function exportQuery(
     const isTyped = format === 'parquet' || spreadsheet;
     const columns = isTyped ? await describeColumns(database.pools.write, identity, statement) : [];
     if (format === 'parquet') {
+      const { parquetStream } = await import('./parquet/parquet-stream.ts');
       const parquet = parquetStream(database, { ...from, statement }, columns);
       const stored = await context.store(parquet.stream, file);
       return { files: [stored], value: summaryOf(stored, { ...parquet.source(), restarts }) };

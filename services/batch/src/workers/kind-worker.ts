@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
 import { openFileStore } from '@tidemark/files';
-import sharp from 'sharp';
+import { libvips } from '../images/sharp.ts';
 import type { JobKind } from '../kinds/job-kind.ts';
 import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
 import { runTask } from './run-task.ts';
@@ -18,9 +18,8 @@ const [settings] = (await once(process, 'message')) as [WorkerData];
 const store = await openFileStore(settings.store);
 const kinds = new Map<string, JobKind>();
 
-// The processes provide the concurrency; each libvips operation uses one thread, and caches nothing.
-sharp.concurrency(1);
-sharp.cache(false);
+// It is there before the first task, which would wait for it.
+libvips();
 
 let onAdmission: ((failure?: Failure) => void) | undefined;
 let stopping = new AbortController();
