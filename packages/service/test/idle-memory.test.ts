@@ -20,6 +20,19 @@ t.test('a process that is idle for 20 looks gives back memory, once', async (t) 
   t.equal(collections, 1);
 });
 
+t.test('the young generation of an idle process does not grow, until it is busy', async (t) => {
+  const grows: boolean[] = [];
+  const memory = watchIdleMemory(
+    async () => undefined,
+    (isIdle) => void grows.push(!isIdle),
+  );
+  for (let n = 0; n < 25; n++) await memory.look(1);
+  t.equal(memory.isIdle, true);
+  await memory.look(50);
+  t.equal(memory.isIdle, false);
+  t.same(grows, [false, true]);
+});
+
 t.test('garbage that Node keeps in its heap goes back to the system', async (t) => {
   const fill = () => Array.from({ length: 1_000_000 }, (_, n) => ({ n })).length;
   t.equal(fill(), 1_000_000);

@@ -18,8 +18,9 @@ export const configSchema = Type.Object({
   }),
   METRICS_LOST_AFTER_MS: Type.Integer({
     default: 5_000,
-    minimum: 2_000,
-    description: 'ms without telemetry, which instances send each second, after which an instance is lost',
+    minimum: 2_500,
+    description:
+      'ms without telemetry, which instances send each second (idle ones every second time), after which an instance is lost',
   }),
   METRICS_DROP_AFTER_MS: Type.Integer({
     default: 60_000,

@@ -9,7 +9,14 @@ import type { ServiceEvent } from './events.ts';
 
 const PROBE_CONNECTIONS = 64;
 /** Two connections that are opened at the start and kept: when others take all of max_connections, this service still sees who. */
-const ADMIN_POOL = { min: 2, max: 2, waitingLimit: 32, lifetimeMs: Number.MAX_SAFE_INTEGER };
+const ADMIN_POOL = {
+  min: 2,
+  max: 2,
+  waitingLimit: 32,
+  // That of nearly all collectors: another one has to be set first, which is a transaction of its own.
+  statementTimeoutMs: 5_000,
+  lifetimeMs: Number.MAX_SAFE_INTEGER,
+};
 /** A statistic that waits for a lock would be late, and others would queue behind its lock. */
 const SESSION_SETTINGS = { lock_timeout: '100ms' };
 /** One remedy at a time, with the rights of ops. */

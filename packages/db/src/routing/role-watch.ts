@@ -12,7 +12,6 @@ const CHECK_MS = 1_000;
 const MAX_CHECK_MS = 5_000;
 /** The interval of the checks as a multiple of their duration: they take at most a twentieth of the time. */
 const SHARE = 20;
-const TIMEOUT_MS = 5_000;
 
 const VERSION = `select ${ROLES_SQL} as version`;
 
@@ -72,7 +71,8 @@ export class RoleWatch {
   }
 
   async #read(): Promise<string> {
-    const options = { holder: { route: 'changes of roles' }, timeoutMs: TIMEOUT_MS };
+    // The pool's own limit: another one would have to be set before each statement, which is a transaction of its own.
+    const options = { holder: { route: 'changes of roles' } };
     const [row] = await this.#pool.query<{ version: string }>(VERSION, [], options);
     return row!.version;
   }

@@ -1,5 +1,4 @@
 import { redactStatement, type StatementFigures, statementShape } from '@tidemark/contracts';
-import { LRUCache } from 'lru-cache';
 import { statementHash } from './hash.ts';
 import type { StatementStatsRegistry } from './registry.ts';
 import { mergedQuantiles } from './sketch.ts';
@@ -48,35 +47,43 @@ function statementFigures(registries: readonly StatementStatsRegistry[], max: nu
   const sum = (all: readonly StatementStats[], of: (stats: StatementStats) => number) =>
     all.reduce((total, stats) => total + of(stats), 0);
   return [...byText.values()]
-    .map((all) => ({ all, totalMs: sum(all, (stats) => stats.totalMs) }))
-    .filter(({ all }) => sum(all, ({ callsTotal }) => callsTotal) > 0)
+    .map((all) => ({ all, totalMs: sum(all, (stats) => stats.totalMs), calls: sum(all, (stats) => stats.callsTotal) }))
+    .filter(({ calls }) => calls > 0)
     .sort((a, b) => b.totalMs - a.totalMs)
     .slice(0, max)
-    .map(({ all, totalMs }) => {
-      const waits = mergedQuantiles(
-        all.map((stats) => stats.waits),
-        QUANTILES,
-      );
-      const runs = mergedQuantiles(
-        all.flatMap((stats) => [stats.alone, stats.pipelined]),
-        QUANTILES,
-      );
-      return {
-        ...named(all[0]!.text),
-        callsTotal: sum(all, (stats) => stats.callsTotal),
-        errorsTotal: sum(all, (stats) => stats.errorsTotal),
-        slowTotal: sum(all, (stats) => stats.slowTotal),
-        rowsTotal: sum(all, (stats) => stats.rowsTotal),
-        bytesTotal: sum(all, (stats) => stats.bytesTotal),
-        totalMs,
-        waitP50Ms: waits[0]!,
-        waitP95Ms: waits[1]!,
-        waitP99Ms: waits[2]!,
-        p50Ms: runs[0]!,
-        p95Ms: runs[1]!,
-        p99Ms: runs[2]!,
-      };
-    });
+    .map(({ all, totalMs, calls }) => ({
+      ...named(all[0]!),
+      callsTotal: calls,
+      errorsTotal: sum(all, (stats) => stats.errorsTotal),
+      slowTotal: sum(all, (stats) => stats.slowTotal),
+      rowsTotal: sum(all, (stats) => stats.rowsTotal),
+      bytesTotal: sum(all, (stats) => stats.bytesTotal),
+      totalMs,
+      ...percentilesOf(all, calls),
+    }));
+}
+
+type Percentiles = Pick<StatementFigures, 'waitP50Ms' | 'waitP95Ms' | 'waitP99Ms' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
+/** Those of a statement that has not run since stay as they were for this time: most of an idle service have not. */
+const FRESH_MS = 10_000;
+const percentiles = new WeakMap<StatementStats, { values: Percentiles; calls: number; at: number }>();
+
+function percentilesOf(all: readonly StatementStats[], calls: number): Percentiles {
+  const [first] = all as [StatementStats];
+  const now = performance.now();
+  const known = percentiles.get(first);
+  if (known?.calls === calls && now - known.at < FRESH_MS) return known.values;
+  const [waitP50Ms, waitP95Ms, waitP99Ms] = mergedQuantiles(
+    all.map((stats) => stats.waits),
+    QUANTILES,
+  ) as [number, number, number];
+  const [p50Ms, p95Ms, p99Ms] = mergedQuantiles(
+    all.flatMap((stats) => [stats.alone, stats.pipelined]),
+    QUANTILES,
+  ) as [number, number, number];
+  const values = { waitP50Ms, waitP95Ms, waitP99Ms, p50Ms, p95Ms, p99Ms };
+  percentiles.set(first, { values, calls, at: now });
+  return values;
 }
 
 /** Looks through all texts, about 1 ms for 800: for operators. */
@@ -87,18 +94,17 @@ export function statementText(registries: readonly StatementStatsRegistry[], id:
   return undefined;
 }
 
-const MAX_NAMES = 500;
 type Name = Pick<StatementFigures, 'id' | 'text' | 'shape'>;
-const names = new LRUCache<string, Name>({ max: MAX_NAMES });
-/** Longer texts are named anew each time: 500 of this length take 4 MB. */
-const MAX_NAMED_LENGTH = 4_096;
+/** A name takes two hashes of the whole text, and a search for its values. */
+const names = new WeakMap<StatementStats, Name>();
 
-function named(text: string): Name {
-  let name = names.get(text);
+function named(stats: StatementStats): Name {
+  let name = names.get(stats);
   if (name === undefined) {
+    const { text } = stats;
     const shape = statementHash(statementShape(text));
     name = { id: statementHash(text), text: redactStatement(text).slice(0, MAX_TEXT_LENGTH), shape };
-    if (text.length <= MAX_NAMED_LENGTH) names.set(text, name);
+    names.set(stats, name);
   }
   return name;
 }

@@ -4,7 +4,6 @@ import type { Pool } from '../types.ts';
 
 /** A changed setting of a role applies after at most this time. */
 const REFRESH_MS = 10_000;
-const TIMEOUT_MS = 5_000;
 /** A role's setting for this database comes before that for all databases. */
 const SETTINGS = `select r.rolname as role, substr(setting, length('statement_timeout=') + 1) as timeout
   from pg_db_role_setting s join pg_roles r on r.oid = s.setrole cross join unnest(s.setconfig) setting
@@ -48,7 +47,7 @@ export class RoleTimeouts {
   }
 
   async #refresh(pool: Pool): Promise<void> {
-    const options = { holder: { route: 'settings of roles' }, timeoutMs: TIMEOUT_MS };
+    const options = { holder: { route: 'settings of roles' } };
     const rows = await pool.query<{ role: string; timeout: string }>(SETTINGS, [], options);
     const own = new Map<string, number>();
     for (const { role, timeout } of rows) {

@@ -11,6 +11,8 @@ export interface CollectorDefinition<T> {
   /** ms between the end of one run and the start of the next. */
   intervalMs: number;
   timeoutMs: number;
+  /** It has nothing new while nobody uses the system, so it runs hardly ever meanwhile. */
+  rests?: true;
   collect(): Promise<T>;
 }
 
@@ -32,7 +34,7 @@ export function startCollector<T>(
   turns: Semaphore = new Semaphore(1),
   pace: Pace = new Pace(Number.POSITIVE_INFINITY),
 ): Collector<T> {
-  const { name, intervalMs, timeoutMs } = definition;
+  const { name, intervalMs, timeoutMs, rests = false } = definition;
   let value: T | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -85,7 +87,7 @@ export function startCollector<T>(
           timer = undefined;
           running = loop();
         },
-        state.error === null ? pace.intervalMs(intervalMs) : Math.min(intervalMs, MAX_RETRY_MS),
+        state.error === null ? pace.intervalMs(intervalMs, rests) : Math.min(intervalMs, MAX_RETRY_MS),
       );
     });
   }

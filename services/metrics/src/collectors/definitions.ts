@@ -27,7 +27,7 @@ where since > $1::pg_lsn order by since desc limit ${MAX_CHANGED}`;
 const NEWEST = "select coalesce(max(since), '0/0'::pg_lsn)::text as lsn from tidemark.table_definitions";
 
 export function definitions(postgres: PostgresConnection): CollectorDefinition<Definitions> {
-  const options = { holder: { route: 'collector definitions' }, timeoutMs: TIMEOUT_MS };
+  const options = { holder: { route: 'collector definitions' } };
   let through: string | undefined;
   let number = 0;
   let changed: readonly ChangedDefinition[] = [];

@@ -53,7 +53,7 @@ export function droppedIndexes(
   postgres: PostgresConnection,
   indexes: () => Indexes | undefined,
 ): CollectorDefinition<DroppedIndex[]> {
-  const options = { holder: { route: 'collector dropped indexes' }, timeoutMs: TIMEOUT_MS };
+  const options = { holder: { route: 'collector dropped indexes' } };
   let known = new Map<string, Known>();
   const dropped = new Map<string, Seen>();
 
@@ -64,7 +64,7 @@ export function droppedIndexes(
   }
 
   function onReplicas<R extends Record<string, unknown>>(text: string): Promise<(readonly R[] | undefined)[]> {
-    const wait = { ...options, acquireTimeoutMs: REPLICA_WAIT_MS, timeoutMs: REPLICA_WAIT_MS };
+    const wait = { ...options, acquireTimeoutMs: REPLICA_WAIT_MS };
     return Promise.all(
       postgres.replicas.map((replica) =>
         replica.query<R>(text, [], wait).then(
@@ -101,6 +101,7 @@ export function droppedIndexes(
   return {
     name: 'dropped indexes',
     intervalMs: INTERVAL_MS,
+    rests: true,
     timeoutMs: TIMEOUT_MS,
     async collect() {
       const rows = await postgres.admin().query<{ name: string }>(NAMES, [], options);

@@ -20,7 +20,7 @@ const PROBLEMS = `
 select problem, kind, tenant, priority, job::text, seconds, count from tidemark.job_problems()`;
 
 export function jobProblems(postgres: PostgresConnection): CollectorDefinition<JobProblem[]> {
-  const options = { holder: { route: 'collector job problems' }, timeoutMs: TIMEOUT_MS };
+  const options = { holder: { route: 'collector job problems' } };
   return {
     name: 'job problems',
     intervalMs: INTERVAL_MS,

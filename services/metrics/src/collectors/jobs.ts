@@ -52,7 +52,7 @@ export function jobs(postgres: PostgresConnection): CollectorDefinition<Jobs> {
           ]);
           return { queued: counts?.queued, running: counts?.running, active: [...active] };
         },
-        { identity: OPS, readOnly: true, holder: { route: 'collector jobs' }, timeoutMs: TIMEOUT_MS },
+        { identity: OPS, readOnly: true, holder: { route: 'collector jobs' } },
       ),
   };
 }
@@ -61,6 +61,7 @@ export function finishedJobs(postgres: PostgresConnection): CollectorDefinition<
   return {
     name: 'finished jobs',
     intervalMs: FINISHED_INTERVAL_MS,
+    rests: true,
     timeoutMs: TIMEOUT_MS,
     collect: async () =>
       postgres.admin().transaction(
@@ -68,7 +69,7 @@ export function finishedJobs(postgres: PostgresConnection): CollectorDefinition<
           const [row] = await tx.query(FINISHED);
           return { finishedLastHour: row?.finished, failedLastHour: row?.failed };
         },
-        { identity: OPS, readOnly: true, holder: { route: 'collector finished jobs' }, timeoutMs: TIMEOUT_MS },
+        { identity: OPS, readOnly: true, holder: { route: 'collector finished jobs' } },
       ),
   };
 }

@@ -10,6 +10,8 @@ const QUIET_AFTER_MS = 60_000;
 const MAX_PROMPT_MS = 10_000;
 const FACTOR = 5;
 const MAX_INTERVAL_MS = 120_000;
+/** Interval of the collectors that have nothing new meanwhile. */
+const REST_MS = 60_000;
 
 export class Pace {
   #busyAt = performance.now();
@@ -27,8 +29,9 @@ export class Pace {
     return this.#wasQuiet;
   }
 
-  intervalMs(ms: number): number {
+  intervalMs(ms: number, rests = false): number {
     if (!this.isQuiet) return ms;
+    if (rests) return Math.max(ms, REST_MS);
     return Math.max(ms, Math.min(ms * FACTOR, ms <= MAX_PROMPT_MS ? MAX_PROMPT_MS : MAX_INTERVAL_MS));
   }
 

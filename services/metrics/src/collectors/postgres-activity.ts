@@ -39,7 +39,9 @@ export interface RunningStatement {
   statement: string;
 }
 type Totals = { at: number; commits: number; walBytes: number };
-type ActivityRow = Pick<Activity, 'version' | 'walLsn' | 'applications' | 'running'> & Activity['connections'] & Totals;
+type ActivityRow = Pick<Activity, 'version' | 'walLsn' | 'applications' | 'running'> &
+  Activity['connections'] &
+  Totals & { oldest: OldestTransaction | null };
 type OldestTransaction = NonNullable<NonNullable<HealthAnswer['activity']>['oldestTransaction']> & {
   /** Text of Postgres: it tells two processes with one pid apart. */
   backendStart: string;
@@ -67,22 +69,21 @@ select current_setting('server_version') as version,
     from pg_stat_activity where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()
       and query_start < clock_timestamp() - interval '2 s'
     order by query_start limit 5) r) as running,
+  (select row_to_json(o) from (
+    select pid, application_name as application, coalesce(state, '') as state,
+      to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as "backendStart",
+      extract(epoch from clock_timestamp() - xact_start)::float8 as seconds, left(query, 300) as statement
+    from pg_stat_activity where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid()
+    order by xact_start limit 1) o) as oldest,
   count(*)::int as total,
   count(*) filter (where state = 'active')::int as active,
   count(*) filter (where state like 'idle in transaction%')::int as "idleInTransaction",
   count(*) filter (where wait_event_type = 'Lock' and datname = current_database())::int as "waitingForLock"
 from pg_stat_activity where backend_type = 'client backend'`;
 
-const OLDEST = `
-select pid, application_name as application, coalesce(state, '') as state,
-  to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as "backendStart", extract(epoch from clock_timestamp() - xact_start)::float8 as seconds, left(query, 300) as statement
-from pg_stat_activity
-where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid()
-order by xact_start limit 1`;
-
 export function activity(postgres: PostgresConnection): CollectorDefinition<Activity> {
   let before: Totals | undefined;
-  const options = { holder: { route: 'collector postgres activity' }, timeoutMs: TIMEOUT_MS };
+  const options = { holder: { route: 'collector postgres activity' } };
   return {
     name: 'postgres activity',
     intervalMs: INTERVAL_MS,
@@ -90,8 +91,8 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
     async collect() {
       const pool = postgres.admin();
       const [row] = await pool.query<ActivityRow>(ACTIVITY, [], options);
-      const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
-      const { version, walLsn, at, commits, walBytes, applications, running, ...connections } = row as ActivityRow;
+      const { version, walLsn, at, commits, walBytes, applications, running, oldest, ...connections } =
+        row as ActivityRow;
       // Reading the locks stops the lock manager for a moment, so it is done only while a session waits.
       const locks = connections.waitingForLock > 0 ? await readLocks(pool, options) : [];
       const seconds = before && (at - before.at) / 1_000;

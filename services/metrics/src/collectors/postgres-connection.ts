@@ -29,7 +29,13 @@ export interface InspectedConnection extends PostgresConnection {
 }
 
 /** A replica is not part of the database that this service reads from, which would poll it four times a second. */
-const REPLICA_POOL = { min: 1, max: 1, waitingLimit: 8, lifetimeMs: Number.MAX_SAFE_INTEGER };
+const REPLICA_POOL = {
+  min: 1,
+  max: 1,
+  waitingLimit: 8,
+  statementTimeoutMs: 1_000,
+  lifetimeMs: Number.MAX_SAFE_INTEGER,
+};
 
 export async function connectPostgres(
   options: DatabaseOptions,

@@ -22,10 +22,18 @@ const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
 const MAX_ROWS = 64;
 
+/** As JSON, so that one statement reads the slots and the replicas. */
+const SLOTS = `(select coalesce(json_agg(s), '[]') from (
+    select slot_name as name, slot_type as kind, active, wal_status as "walStatus",
+      greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as "retainedBytes",
+      safe_wal_size::float8 as "safeBytes"
+    from pg_replication_slots where database is null or database = current_database()
+    order by 1 limit ${MAX_ROWS}) s)`;
+
 /** pg_stat_replication also lists logical walsenders, such as that of the relay, which are not standbys. */
 const REPLICAS = `
 select r.*, (w.lsn - '0/0'::pg_lsn)::float8 as primary_position,
-  greatest(0, pg_wal_lsn_diff(w.lsn, r.replay_lsn::pg_lsn))::float8 as lag_bytes
+  greatest(0, pg_wal_lsn_diff(w.lsn, r.replay_lsn::pg_lsn))::float8 as lag_bytes, ${SLOTS} as slots
 from (select case when pg_is_in_recovery() then null else pg_current_wal_lsn() end as lsn) w
 left join (
   select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r.pid) as name, r.state,
@@ -43,14 +51,6 @@ select pg_is_in_recovery() and pg_is_wal_replay_paused() as paused,
   coalesce(nullif(current_setting('primary_slot_name'), ''), nullif(current_setting('cluster_name'), '')) as name`;
 const REPLICA_WAIT_MS = 500;
 
-const SLOTS = `
-select slot_name as name, slot_type as kind, active, wal_status as "walStatus",
-  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as "retainedBytes",
-  safe_wal_size::float8 as "safeBytes"
-from pg_replication_slots
-where database is null or database = current_database()
-order by 1 limit ${MAX_ROWS}`;
-
 interface Standby extends Record<string, unknown> {
   paused: boolean;
   /** Whether a process receives WAL. The primary goes on counting one as connected for up to a minute (wal_sender_timeout). */
@@ -61,7 +61,7 @@ interface Standby extends Record<string, unknown> {
 
 /** A replica that does not answer is left out: the primary tells whether it is connected. */
 async function askStandbys(replicas: readonly Pool[], options: Parameters<Pool['query']>[2]): Promise<Standby[]> {
-  const ask = { ...options, acquireTimeoutMs: REPLICA_WAIT_MS, timeoutMs: REPLICA_WAIT_MS };
+  const ask = { ...options, acquireTimeoutMs: REPLICA_WAIT_MS };
   const answers = await Promise.allSettled(replicas.map((replica) => replica.query<Standby>(STANDBY, [], ask)));
   return answers.flatMap((answer, index) => {
     const standby = answer.status === 'fulfilled' ? answer.value[0] : undefined;
@@ -70,7 +70,7 @@ async function askStandbys(replicas: readonly Pool[], options: Parameters<Pool['
 }
 
 export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
-  const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
+  const options = { holder: { route: 'collector postgres replication' } };
   const estimator = createLagEstimator();
   const received = new Map<string, { position: number; since: number }>();
 
@@ -95,7 +95,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
       if (typeof primary === 'number') estimator.record(primary, now);
       const standbys = rows.filter(({ name }) => name !== null);
       const replicas = await askStandbys(postgres.replicas, options);
-      const slots = await pool.query<SlotState>(SLOTS, [], options);
+      const slots = (rows[0]?.slots ?? []) as SlotState[];
       return {
         replicas: standbys.map((row) => ({
           name: row.name,
@@ -104,7 +104,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
           lagBytes: row.lag_bytes,
           lagMs: row.replay_position === null ? null : estimator.lagMs(row.replay_position, row.reported_ms, now),
         })),
-        slots: [...slots],
+        slots,
         paused: replicas.filter(({ paused }) => paused).map(({ name }) => name),
         cutOff: replicas
           .map((one) => ({ name: one.name, forMs: cutOffMs(one, now), streams: one.streams }))

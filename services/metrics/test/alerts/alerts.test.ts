@@ -13,7 +13,7 @@ const natsPrefix = stack.natsPrefix();
 const hook = await useWebhook(t);
 const env = {
   METRICS_EXPECT: 'none',
-  METRICS_LOST_AFTER_MS: '2000',
+  METRICS_LOST_AFTER_MS: '2500',
   METRICS_ALERT_WEBHOOK_URLS: `${hook.url}/hook`,
   METRICS_HEARTBEAT_URL: `${hook.url}/heartbeat`,
   METRICS_ALERT_GROUP_MS: '0',

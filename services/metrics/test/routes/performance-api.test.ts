@@ -20,7 +20,7 @@ t.teardown(async () => {
 const metrics = await useMetrics(
   t,
   { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() },
-  { METRICS_LOST_AFTER_MS: '2000', METRICS_STREAM_CLIENTS_MAX: '2' },
+  { METRICS_LOST_AFTER_MS: '2500', METRICS_STREAM_CLIENTS_MAX: '2' },
 );
 await metrics.bus.ensureChangesStream();
 await metrics.bus.ensureWorkStream();

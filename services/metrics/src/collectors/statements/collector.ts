@@ -51,7 +51,7 @@ const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 5_000;
 export const MAX_STATEMENTS = 200;
 /** A replica that hangs must not make the whole run late. */
-const ON_REPLICA = { acquireTimeoutMs: 500, timeoutMs: 1_000 };
+const ON_REPLICA = { acquireTimeoutMs: 500 };
 
 const INSTALLED = `
 select n.nspname as schema, session_user::text as login, coalesce((
@@ -89,7 +89,7 @@ export function statements(
   let known = new Map<string, Reading>();
   let evictedTotal = 0;
   let resetsTotal = 0;
-  const defaults = { holder: { route: 'collector postgres statements' }, timeoutMs: TIMEOUT_MS };
+  const defaults = { holder: { route: 'collector postgres statements' } };
 
   async function readServer(
     name: string,
@@ -115,6 +115,7 @@ export function statements(
   return {
     name: 'postgres statements',
     intervalMs: INTERVAL_MS,
+    rests: true,
     timeoutMs: TIMEOUT_MS,
     async collect() {
       const pool = postgres.admin();

@@ -47,12 +47,18 @@ function floorsOf(
   return parts.every((part) => part.length > 0) ? parts.map((part) => Math.min(...part)) : undefined;
 }
 
-/** Bytes a second, where each part kept more than the one before: the median, as the leak may have begun within the window. */
+/**
+ * Bytes a second, where each part kept more than the one before: the median of the slopes between any two parts (Theil and Sen), since
+ * garbage is left in each of them, and the leak may have begun within the window.
+ */
 function slopeOf(floors: readonly number[]): number | undefined {
-  const steps = floors.slice(1).map((floor, index) => floor - (floors[index] as number));
-  if (steps.some((step) => step <= 0)) return undefined;
-  steps.sort((a, b) => a - b);
-  return (steps[Math.floor(steps.length / 2)] as number) / PART_S;
+  const grows = floors.every((floor, index) => index === 0 || floor > (floors[index - 1] as number));
+  if (!grows) return undefined;
+  const slopes = floors.flatMap((to, end) =>
+    floors.slice(0, end).map((from, start) => (to - from) / ((end - start) * PART_S)),
+  );
+  slopes.sort((a, b) => a - b);
+  return slopes[Math.floor(slopes.length / 2)];
 }
 
 const HINT = 'A heap profile of that instance names what it keeps. Start a second instance before you restart it.';
