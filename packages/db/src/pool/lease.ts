@@ -3,7 +3,7 @@ import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
 import type { LeaseClass, RunTimes } from '../statements/run-times.ts';
-import type { Client, Holder } from '../types.ts';
+import type { Client, Holder, SessionReset } from '../types.ts';
 import type { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
 
@@ -33,7 +33,7 @@ export class Lease {
   shared = false;
   isFruitless = false;
   /** The session is reset when the lease is given back. */
-  resetAfter = false;
+  resetAfter: SessionReset = false;
   #isReported = false;
 
   constructor(connection: PooledConnection, since: number, { holder = {}, client, times, leaseClass }: Asked) {

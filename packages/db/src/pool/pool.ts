@@ -124,7 +124,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#admission.left(lease.client?.key, lease.leaseClass);
     if (connection.state === 'gone') return;
     if (lease.resetAfter && !connection.isPooled) {
-      resetSession(connection).then(
+      resetSession(connection, lease.resetAfter).then(
         () => this.#free(connection),
         (error: Error) => connection.discard(error),
       );

@@ -4,7 +4,8 @@
  * statements that this process has prepared.
  */
 import type { PooledConnection } from '../connection/connection.ts';
-import { encodeStatement } from '../sql/param.ts';
+import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import type { SessionReset } from '../types.ts';
 
 /** `own` rests as the user that signed in, `none` as a role without rights (make-ready.ts). */
 const REST_ROLES = { own: 'none', none: 'tidemark_none' } as const;
@@ -13,25 +14,29 @@ const DEALLOCATE = `do $$ declare name text; begin
   for name in select s.name from pg_prepared_statements s where from_sql loop execute format('deallocate %I', name); end loop;
 end $$`;
 
-export function resetSession(connection: PooledConnection): Promise<void> {
+export function resetSession(connection: PooledConnection, reset: SessionReset): Promise<void> {
   const { statementTimeoutMs, rest } = connection;
   return connection.script(
     `reset all; set datestyle = iso; set statement_timeout = ${statementTimeoutMs}; ` +
       `select pg_advisory_unlock_all(), set_config('role', '${REST_ROLES[rest]}', false); ` +
-      `discard temp; discard sequences; close all; unlisten *; ${DEALLOCATE}`,
+      `discard temp; discard sequences; close all; unlisten *${reset === 'statements' ? `; ${DEALLOCATE}` : ''}`,
   );
 }
 
-/**
- * The same inside of a transaction, before its end, for a session that a pooler gives to another client afterwards. A
- * transaction that fails undoes its settings and tables by itself; a lock that its function took for the session stays.
- */
-export const RESET_WITHIN = [
+const encoded = (text: string) => encodeStatement({ text, prepare: false });
+const SETTINGS = [
   'reset all',
   'select pg_advisory_unlock_all()',
   'discard temp',
   'discard sequences',
   'close all',
   'unlisten *',
-  DEALLOCATE,
-].map((text) => encodeStatement({ text, prepare: false }));
+].map(encoded);
+const STATEMENTS = [...SETTINGS, encoded(DEALLOCATE)];
+
+/**
+ * The same inside of a transaction, before its end, for a session that a pooler gives to another client afterwards. A
+ * transaction that fails undoes its settings and tables by itself; a lock that its function took for the session stays.
+ */
+export const resetWithin = (reset: SessionReset): readonly EncodedStatement[] =>
+  reset === 'statements' ? STATEMENTS : SETTINGS;

@@ -30,7 +30,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   const statement = request.statement.text.slice(0, MAX_SHOWN_CHARACTERS);
   const lease = await pool.acquire('none', { ...request, holder: { ...request.holder, statement } });
   lease.trace = trace;
-  lease.resetAfter = request.resetAfter === true;
+  lease.resetAfter = request.resetAfter ?? false;
   const { connection } = lease;
   try {
     if (request.signal?.aborted) throw errors.STREAM_ABORTED(undefined, { cause: request.signal.reason });

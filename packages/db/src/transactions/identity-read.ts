@@ -22,7 +22,7 @@ export function runIdentityRead(
   const statement = transaction.statements[0]!;
   const stats = pool.statements.of(statement.text);
   // Other reads wait behind this one on a pipeline, which has no place for a reset or a first statement.
-  const isAlone = options.resetAfter === true || transaction.identity.before !== undefined;
+  const isAlone = options.resetAfter || transaction.identity.before !== undefined;
   if (!statement.prepare || isAlone || !stats.isPipelined(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
   const { identity } = transaction;

@@ -9,9 +9,9 @@ import { isStalePlan, type PostgresError } from '../connection/postgres-error.ts
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
-import { RESET_WITHIN } from '../pool/reset-session.ts';
+import { resetWithin } from '../pool/reset-session.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
-import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
+import type { Identity, QueryOptions, Row, Rows, SessionReset } from '../types.ts';
 import { firstStatement, identityStatement } from './identity-statement.ts';
 import { CHECK_CONSTRAINTS, COMMIT, commandOf, ROLLBACK } from './transaction.ts';
 
@@ -59,7 +59,7 @@ async function runOnce(
     options.timing?.(pool.name, performance.now() - began, 0, true);
     throw error;
   });
-  lease.resetAfter = options.resetAfter === true;
+  lease.resetAfter = options.resetAfter ?? false;
   lease.statement = transaction.statements[0]?.text;
   const waitMs = lease.since - began;
   const progress: Progress = {
@@ -128,12 +128,12 @@ interface Progress {
 function endingOf(
   { isPooled }: PooledConnection,
   { rollback }: IdentityTransaction,
-  resetAfter: boolean,
+  resetAfter: SessionReset,
 ): readonly EncodedStatement[] {
-  const resets = isPooled && resetAfter;
+  const resets = isPooled && resetAfter !== false;
   return [
     ...(rollback || resets ? [CHECK_CONSTRAINTS] : []),
-    ...(resets ? RESET_WITHIN : []),
+    ...(resets ? resetWithin(resetAfter) : []),
     rollback ? ROLLBACK : COMMIT,
   ];
 }

@@ -8,7 +8,7 @@ import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { LeaseSource } from '../pool/lease-source.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
-import { RESET_WITHIN } from '../pool/reset-session.ts';
+import { resetWithin } from '../pool/reset-session.ts';
 import { settleAll } from '../settle-all.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import { SERVER_LSN_SQL, SNAPSHOT_SQL } from '../sql/wal.ts';
@@ -68,7 +68,7 @@ export async function runTransaction<T>(
     throw error;
   });
   lease.trace = trace;
-  lease.resetAfter = options.resetAfter === true;
+  lease.resetAfter = options.resetAfter ?? false;
   const { identity, client } = options;
   const timeoutMs = pool.statementLimit(identity?.role, options.timeoutMs);
   const course: Course = { timeoutMs, isEnding: false, committing: false, watch: undefined };
@@ -152,9 +152,9 @@ async function between<T>({ pool, lease, work, options, end, course }: Run<T>): 
     // Awaited, since no statement may run outside of the transaction when BEGIN failed.
     await settleAll(opening);
     value = await work(tx);
-    const resets = connection.isPooled && options.resetAfter === true;
-    if (rollback || resets) await connection.send(CHECK_CONSTRAINTS, timeoutMs);
-    if (resets) await settleAll(RESET_WITHIN.map((one) => connection.send(one, timeoutMs)));
+    const reset = connection.isPooled && (options.resetAfter ?? false);
+    if (rollback || reset) await connection.send(CHECK_CONSTRAINTS, timeoutMs);
+    if (reset) await settleAll(resetWithin(reset).map((one) => connection.send(one, timeoutMs)));
     checkAwaited(course, options);
   } catch (error) {
     isOver = true;

@@ -9,6 +9,7 @@ import { openDatabase } from '../../src/database.ts';
 import { checkServer } from '../../src/setup/check-server.ts';
 import { migrate } from '../../src/setup/migrate.ts';
 import { withConnection } from '../../src/setup/with-connection.ts';
+import type { SessionReset } from '../../src/types.ts';
 
 const { primaryUrl } = await useTestStack();
 const IGNORED = 'ignore_startup_parameters = intervalstyle, bytea_output, extra_float_digits, statement_timeout';
@@ -54,7 +55,7 @@ t.test('with Postgres itself beside it, requests on the primary use the pooler',
   const LEFT = `select current_setting('request.jwt.claims', true) as claims, current_setting('work_mem') as memory,
     current_setting('app.left', true) as left, to_regclass('pg_temp.left_over')::text as table, current_user::text as user,
     (select count(*)::int from pg_locks where locktype = 'advisory' and objid = 4712) as locks`;
-  const found = async (resetAfter = false) =>
+  const found = async (resetAfter: SessionReset = false) =>
     (await db.write({ identity, statements: [{ text: LEFT }], resetAfter })).results[0]?.[0];
   const clean = { claims: identity.claims, memory: '5MB', table: null, user: 'authenticated', locks: 0 };
 
@@ -90,14 +91,14 @@ t.test('with Postgres itself beside it, requests on the primary use the pooler',
     t.match(await found(), clean);
     const leave = `select set_config('app.left', 'x', false), pg_advisory_lock(4712), set_config('work_mem', '9MB', false)`;
     const temp = 'create temp table left_over (id int)';
-    await db.write({ identity, statements: [{ text: leave }, { text: temp }], resetAfter: true });
+    await db.write({ identity, statements: [{ text: leave }, { text: temp }], resetAfter: 'statements' });
     t.match(await found(), clean);
     await db.transaction(
       async (tx) => {
         await tx.query(leave);
         await tx.query(temp);
       },
-      { identity, resetAfter: true },
+      { identity, resetAfter: 'statements' },
     );
     t.match(await found(), clean);
   });

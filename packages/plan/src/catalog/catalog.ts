@@ -6,6 +6,7 @@
  *   routine       a function of an exposed schema, by name and arguments
  */
 
+import type { SessionReset } from '@tidemark/db';
 import type { OwnMedia } from '@tidemark/query';
 
 export interface Column {
@@ -155,8 +156,8 @@ export interface Catalog {
   /** Types that a request may cast to: built-in types of values, and the types of the exposed schemas. */
   types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;
-  /** Something in the database can leave settings, locks or temporary tables in its session. */
-  readonly changesSession: boolean;
+  /** What functions, policies and views can leave in their session. */
+  readonly changesSession: SessionReset;
   readonly requestReaders: {
     /** The refKeys of relations whose policies or definitions may read the headers, method, path or cookies of the request. */
     readonly relations: ReadonlySet<string>;

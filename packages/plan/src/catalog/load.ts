@@ -1,4 +1,4 @@
-import { arrayLiteral, type Pool } from '@tidemark/db';
+import { arrayLiteral, type Pool, type SessionReset } from '@tidemark/db';
 import type { OwnMedia } from '@tidemark/query';
 import {
   type Argument,
@@ -58,7 +58,7 @@ export async function loadCatalog(
     pool.query<{ name: string }>(statements.CAST_TYPES, [...exposed, arrayLiteral([...searched])]),
     pool.query<HidingRow>(statements.HIDING, exposed),
     pool.query<{ shadowed: boolean }>(statements.SHADOWED),
-    pool.query<{ changes: boolean }>(CHANGES_SESSION),
+    pool.query<{ changes: SessionReset | null }>(CHANGES_SESSION),
     pool.query<RelationRef & { by_function: boolean }>(REQUEST_READERS),
     pool.query<{ role: string; name: string; value: string }>(ROLE_SETTINGS),
     pool.query<MediaRow>(statements.MEDIA_AGGREGATES, exposed),
@@ -108,7 +108,7 @@ export async function loadCatalog(
     bypassing: new Set(roleRows.filter((row) => row.bypasses).map((row) => row.name)),
     roles: new Set(roleRows.map((row) => row.name)),
     types: new Set(typeRows.map((row) => row.name)),
-    changesSession: changes[0]?.changes !== false,
+    changesSession: changes[0]?.changes ?? false,
     requestReaders: {
       relations: new Set(readers.filter(({ name }) => name !== '').map(refKey)),
       byFunction: readers.some((row) => row.by_function),

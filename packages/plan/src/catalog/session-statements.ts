@@ -23,11 +23,13 @@ const LOCAL = String.raw`set_config\s*\(${ARGUMENTS}*,\s*true\s*\)`;
 const STATEMENT = String.raw`(?:^|;|\mbegin|\mthen|\melse|\mloop)(?:\s|--[^\n]*\n|/\*(?:[^*]|\*[^/])*\*/)*`;
 const CHANGES = String.raw`\mset_config\M|\mpg_(try_)?advisory_lock|\mtemp(orary)?\M|\mexecute\M|\mlisten\M|\mwith\s+hold\M|\m(curr|last)val\M|${STATEMENT}(?:(?:reset|discard|deallocate|prepare)\s|set\s+(?!local\M|constraints\M|transaction\M))`;
 
-/** Whether any function, view, policy or default can leave something in its session. Other languages are not read. */
+/** What any function, view, policy or default can leave in its session (SessionReset; null: nothing). Other languages are not read. */
 export const CHANGES_SESSION = `
-select exists (select from (${OWN_FUNCTIONS}) f where f.lanname not in ('sql', 'plpgsql')
-                  or regexp_replace(f.source, '${LOCAL}', '', 'gi') ~* '${CHANGES}')
-    or exists (select from (${TREES}) t where t.tree ~ ${callsOf('^(set_config|pg_(try_)?advisory_lock(_shared)?)$')}) as changes`;
+select case
+    when exists (select from (${OWN_FUNCTIONS}) f where f.lanname not in ('sql', 'plpgsql') or f.source ~* '\\m(prepare|execute)\\M') then 'statements'
+    when exists (select from (${OWN_FUNCTIONS}) f where regexp_replace(f.source, '${LOCAL}', '', 'gi') ~* '${CHANGES}')
+      or exists (select from (${TREES}) t where t.tree ~ ${callsOf('^(set_config|pg_(try_)?advisory_lock(_shared)?)$')}) then 'settings'
+  end as changes`;
 
 /**
  * Relations whose policies or definitions may read the headers, the method, the path or the cookies of the request, or

@@ -9,7 +9,14 @@
  * Each drops the cached answers that it made stale, and returns a reply with the position of its COMMIT.
  */
 import type { Tidemark } from '@tidemark/contracts';
-import { type Database, type Identity, PostgresError, type Statement, type Transaction } from '@tidemark/db';
+import {
+  type Database,
+  type Identity,
+  PostgresError,
+  type SessionReset,
+  type Statement,
+  type Transaction,
+} from '@tidemark/db';
 import type { WriteRow } from '@tidemark/plan';
 import type { Metrics } from '@tidemark/service';
 import type { Cache } from '../cache/cache.ts';
@@ -28,8 +35,7 @@ import { type IdempotencySweeper, startIdempotencySweeper } from './idempotency/
 export interface WriteOptions extends Asked {
   identity: Identity;
   rollback: boolean;
-  /** The statement may change its session. */
-  resetAfter: boolean;
+  resetAfter: SessionReset;
   idempotent: IdempotentRequest | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
-import type { Client, Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
+import type { Client, Database, Identity, SessionReset, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
 import type { FastifyReply } from 'fastify';
 import { errors } from '../../errors.ts';
@@ -15,7 +15,7 @@ export interface ExportLimits {
 
 export interface Export {
   /** The statement may change its session. */
-  readonly resetAfter?: boolean;
+  readonly resetAfter?: SessionReset;
   request: ExportRequest;
   statement: Statement;
   identity: Identity;
@@ -70,7 +70,7 @@ export class Exporter {
         stallMs,
         signal: gone.signal,
         client,
-        resetAfter: resetAfter === true,
+        resetAfter: resetAfter ?? false,
         holder: { route },
         format: request.format,
         nullsStripped: request.nullsStripped,

@@ -44,7 +44,7 @@ export async function readRows(
   const { rows, tidemark, proven, source } = await db.read<ReadRow>({
     identity,
     statement,
-    resetAfter: read.catalog.changesSession && statement.sessionSafe !== true,
+    resetAfter: statement.sessionSafe === true ? false : read.catalog.changesSession,
     ...askedBy(request, ASKED, client),
     ...(asked ? { tidemark: asked } : {}),
   });
