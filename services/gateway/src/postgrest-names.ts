@@ -39,13 +39,17 @@ const SECONDS: Readonly<Record<string, string>> = {
 const HOSTS: Readonly<Record<string, string>> = { '*': '::', '*4': '0.0.0.0', '!4': '0.0.0.0', '*6': '::', '!6': '::' };
 const LEVELS: Readonly<Record<string, string>> = { crit: 'fatal' };
 
-/** PostgREST's own defaults, where ours differ. Without a role for them, requests without a token are refused. */
+/**
+ * PostgREST's own defaults, where ours differ, and a place for files, which it does not have. Without a role for them,
+ * requests without a token are refused.
+ */
 const DEFAULTS: Readonly<Record<string, string>> = {
   DB_ANON_ROLE: 'none',
   DB_AGGREGATES_ENABLED: 'false',
   DB_TX_END: 'commit',
   JWT_ROLES: '*',
   PORT: '3000',
+  TIDEMARK_FILES_DIR: '.tidemark/files',
 };
 
 const PREFIX = 'PGRST_';

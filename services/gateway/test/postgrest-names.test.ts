@@ -119,6 +119,7 @@ t.test('names and units are translated, and what has no meaning is named', async
     JWT_SECRET: 'aaaa',
     JWT_SECRET_IS_BASE64: 'true',
     DB_ANON_ROLE: 'none',
+    TIDEMARK_FILES_DIR: '.tidemark/files',
   });
   t.same(ignored, ['PGRST_DB_CHANNEL']);
   t.same(appSettings, { 'app.settings.some_name': 'x' });
