@@ -11,7 +11,7 @@ export class FakeLiveServer {
   readonly sockets = new Set<FakeSocket>();
   opened = 0;
   frames = 0;
-  /** Most frames that a socket sent within one second. */
+  /** The maximum number of frames that a socket sent within one second. */
   busiest = 0;
   perSocket = 100;
   /** Frames that the server reads a second. */

@@ -10,7 +10,7 @@
 import type { Readable } from 'node:stream';
 
 export interface PutOptions {
-  /** Most bytes taken; one more is FILES_TOO_LARGE and nothing is kept. */
+  /** Maximum size in bytes. A longer file is FILES_TOO_LARGE, and nothing of it is kept. */
   limitBytes: number;
   signal?: AbortSignal;
 }

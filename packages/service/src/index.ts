@@ -42,6 +42,7 @@ export { createLogger, type Level, type Logger, type LoggerOptions } from './log
 export { createMetrics, type Metrics } from './metrics.ts';
 export type { Observe } from './observe.ts';
 export type { OneWriteResponse } from './one-write.ts';
+export { pageFiles } from './page-files.ts';
 export { answerProcessInspections, type WorkerProcesses } from './process-inspections.ts';
 export { profileMainThread } from './process-profile.ts';
 export {

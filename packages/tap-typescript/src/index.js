@@ -1,6 +1,6 @@
-/** What tap asks of a plugin (https://node-tap.org/docs/plugins): the loader's name, the extension, the options. */
+/** These exports make the file a plugin of tap (https://node-tap.org/docs/plugins). */
 export const importLoader = '@tapjs/typescript/import';
-/** Ahead of other loaders, which are to see JavaScript. */
+/** The loader runs before all others, because they can read only JavaScript. */
 export const preload = true;
 export const testFileExtensions = ['ts'];
 export const plugin = () => ({});

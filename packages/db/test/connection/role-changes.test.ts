@@ -54,7 +54,7 @@ async function setUp(t: Test) {
 t.test('after rolesChanged(), reads have the present rights of the role', async (t) => {
   const { db, admin, changes, ways } = await setUp(t);
   for (const { text, rows } of changes) {
-    // Enough of them to be prepared on every connection, and to be pipelined.
+    // After 25 reads the statement is prepared on every connection, and pipelined.
     for (const way of Object.values(ways)) for (let n = 0; n < 25; n += 1) await way(SEEN);
     await admin.query(text);
     await db.rolesChanged();

@@ -100,7 +100,7 @@ t.test('a prepared statement answers like a new one after a change of the schema
       'as the pool itself': (values: readonly string[]) => write.query(text, values),
       'in a transaction': async (values: readonly string[]) =>
         (await db.write({ identity: as('a'), statements: [{ text, params: values }] })).results[0]!,
-      // Enough of them to be pipelined.
+      // These reads are numerous enough to be pipelined.
       ...(text.startsWith('select') && {
         'as a read': async (values: readonly string[]) => (await db.read(statement(values))).rows,
       }),

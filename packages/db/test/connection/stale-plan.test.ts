@@ -11,7 +11,7 @@ t.test('`select *` works after a column is added: alone, on a pipeline, and as t
   await admin.query("insert into notes (owner, body) values ('a', 'x'), ('b', 'y')");
   const read = (sub: string) => db.read({ identity: as(sub), statement: ALL });
   for (let round = 0; round < 3; round++) {
-    // Enough to be known as short, so that later rounds are on a pipeline.
+    // After 30 reads the statement is known to be short, so that later rounds are on a pipeline.
     for (let i = 0; i < 30; i++) await read('a');
     await write.query('select * from notes');
     await admin.query(`alter table notes add column more${round} int default ${round}`);

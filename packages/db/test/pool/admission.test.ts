@@ -122,7 +122,7 @@ t.test('leaves no connection idle while a request may take it, and gives no iden
         const { share, reserve } = pool.shares;
         for (const key of KEYS) if (pool.of(key) > Math.max(share, max - reserve)) return false;
       }
-      // Nobody is forgotten.
+      // Every waiting request has got its connection.
       return pool.end();
     },
   );

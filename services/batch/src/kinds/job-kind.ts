@@ -35,7 +35,7 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
     itemMs: number;
     /** True when an item is the work of a whole job, such as an export: `itemMs` then holds alone. */
     isWholeJob?: boolean;
-    /** Most chunks that call one target at a time, of all tenants and instances together; default: what the target bears. */
+    /** Maximum number of chunks, of all tenants and instances, that call one target at a time; default: what the target bears. */
     targetCalls?: number;
   };
   /** Gives `context.database` to the items. They run in the service's process, on 'main'. */

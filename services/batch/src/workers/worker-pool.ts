@@ -14,7 +14,7 @@ import { type Ended, startWorkerProcess, type WorkerProcess } from './worker-pro
 export interface WorkerPoolOptions {
   file: URL;
   workerData: WorkerData;
-  /** Most processes. They start when tasks wait, and end when they have been idle for a while. */
+  /** Maximum number of processes. They start when tasks wait, and end when they have been idle for a while. */
   threads: number;
   /** Processes that stay, 0 or 1; default: 1, since a start takes longer than a small task. */
   least?: 0 | 1;

@@ -89,7 +89,7 @@ export class InvalidationClock {
     this.#settle();
   }
 
-  /** A schema was loaded; all of it was committed at or before `floor`. */
+  /** Records that a schema was loaded; all of it was committed at or before `floor`. */
   loadSchema(floor: Lsn): void {
     this.generation += 1;
     this.#schemaFloor = floor;

@@ -1,4 +1,4 @@
-/** Composes the cache of the settings: both levels, and their metrics. */
+/** Composes the cache from the settings: both levels, and their metrics. */
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';

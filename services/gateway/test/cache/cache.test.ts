@@ -253,7 +253,7 @@ t.test('equal reads share one statement, and its failure', async (t) => {
         await gateway.replica`select count(*)::int as n from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`;
       return row?.n > 1;
     }, 'the read waits');
-    // And this request for the figures.
+    // The request for the figures is in flight, too.
     await until(async () => ((await gateway.figures()).tidemark_http_in_flight ?? 0) > asked.length, 'all have come');
     // In an object: the driver would wait for promises before its COMMIT.
     return { asked };

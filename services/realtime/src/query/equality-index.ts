@@ -119,6 +119,6 @@ function keyOf(
   return combinationKey(parts);
 }
 
-/** A single value stands for itself, since all keys of a shape have as many. */
+/** One value is its own key: all keys of a shape have the same number of values, so that none equals a joined one. */
 export const combinationKey = (parts: readonly string[]): string =>
   parts.length === 1 ? (parts[0] as string) : JSON.stringify(parts);

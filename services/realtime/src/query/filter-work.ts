@@ -39,7 +39,7 @@ interface Question {
   conditions: readonly Condition[];
   images: Set<RowImage>;
   askers: Answer[];
-  /** Lacks the images on which the statement failed. */
+  /** The map lacks the images on which the statement failed. */
   decided: Map<RowImage, boolean>;
 }
 

@@ -31,7 +31,7 @@ grant select on public.mine to authenticated, service_role;
 alter publication tidemark add table public.things, public.plain, public.mine;`;
 
 const INSTANCE = 'rt-agrees';
-/** Few, so that they meet. */
+/** The keys are few, so that transactions change the same rows. */
 const KEYS = 5;
 /** Each is written twice, and a statement changes a key once at most: all changes of a key in one answer. */
 const TRANSACTIONS = 3;

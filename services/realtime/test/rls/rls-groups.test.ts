@@ -85,7 +85,7 @@ t.test('row-level security for groups of identities', async (t) => {
       );
     const ids = (client: LiveClient) => client.changes().map(({ row, old }) => (row ?? old)?.id);
     const CHANGES = 20;
-    /** Each to the next of the first ten, one after another. */
+    /** Writes one row for each of the first ten users in turn, and waits until its owner has it. Returns the questions to Postgres. */
     const write = async (clients: LiveClient[], from: number) => {
       const before = await gauge('tidemark_rights_questions');
       for (let n = from; n < from + CHANGES; n++) {

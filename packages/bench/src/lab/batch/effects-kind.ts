@@ -3,6 +3,7 @@
  * its process, and one may allocate until it is killed.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { countedItems } from '../../batch/counted-items.ts';
 
 interface Spec {
   readonly items: number;
@@ -18,19 +19,10 @@ interface Statements {
 const ALLOCATED_BYTES = 32 * 1024 ** 2;
 
 export default {
+  ...countedItems,
   name: 'lab.effects',
-  version: 1,
   spec: { type: 'object', required: ['items'] },
   item: { input: 'value', keepsSuccesses: true },
-  limits: { itemMs: 60_000 },
-  runsOn: 'thread',
-  async source({ spec }: { spec: Spec }, cursor: string | null, limit: number) {
-    const from = Number(cursor ?? 0);
-    const end = Math.min(spec.items, from + limit);
-    const inputs = Array.from({ length: end - from }, (_, n) => from + n);
-    return { inputs, cursor: end < spec.items ? String(end) : null };
-  },
-  cost: () => 0,
   async run({ index }: { index: number }, { spec }: { spec: Spec }) {
     if (spec.itemMs) await pause(spec.itemMs);
     if (index === spec.segfault) process.kill(process.pid, 'SIGSEGV');
