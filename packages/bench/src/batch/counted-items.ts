@@ -1,4 +1,4 @@
-/** What kinds for BATCH_KINDS share whose items are only counted: the numbers below `spec.items`. */
+/** Inputs of kinds for BATCH_KINDS whose items are only counted: the numbers below `spec.items`. */
 export interface CountedItems {
   readonly items: number;
 }

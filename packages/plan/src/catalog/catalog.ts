@@ -156,7 +156,7 @@ export interface Catalog {
   /** Types that a request may cast to: built-in types of values, and the types of the exposed schemas. */
   types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;
-  /** What functions, policies and views can leave in their session. */
+  /** Names the state that functions, policies and views can leave in their session. */
   readonly changesSession: SessionReset;
   readonly requestReaders: {
     /** The refKeys of relations whose policies or definitions may read the headers, method, path or cookies of the request. */

@@ -23,7 +23,7 @@ const LOCAL = String.raw`set_config\s*\(${ARGUMENTS}*,\s*true\s*\)`;
 const STATEMENT = String.raw`(?:^|;|\mbegin|\mthen|\melse|\mloop)(?:\s|--[^\n]*\n|/\*(?:[^*]|\*[^/])*\*/)*`;
 const CHANGES = String.raw`\mset_config\M|\mpg_(try_)?advisory_lock|\mtemp(orary)?\M|\mexecute\M|\mlisten\M|\mwith\s+hold\M|\m(curr|last)val\M|${STATEMENT}(?:(?:reset|discard|deallocate|prepare)\s|set\s+(?!local\M|constraints\M|transaction\M))`;
 
-/** What any function, view, policy or default can leave in its session (SessionReset; null: nothing). Other languages are not read. */
+/** Returns the state that functions, views, policies and defaults can leave in their session (SessionReset; null: none). Other languages are not read. */
 export const CHANGES_SESSION = `
 select case
     when exists (select from (${OWN_FUNCTIONS}) f where f.lanname not in ('sql', 'plpgsql') or f.source ~* '\\m(prepare|execute)\\M') then 'statements'

@@ -36,17 +36,18 @@ export function sendRead(
   }
   const applied = preferenceApplied(preferences);
   const vary = reply.getHeader('vary');
-  reply.headers({
+  const headers: Record<string, string> = {
     [TIDEMARK_HEADER]: tidemark,
     'tidemark-source': source,
     etag,
     'cache-control': 'no-cache',
     'cache-status': `tidemark; ${status}`,
     vary: vary ? `${vary}, ${VARY}` : VARY,
-    ...(location.length <= MAX_LOCATION ? { 'content-location': location } : {}),
     'content-range': contentRange(offset, rows, total),
-    ...(applied ? { 'preference-applied': applied } : {}),
-  });
+  };
+  if (location.length <= MAX_LOCATION) headers['content-location'] = location;
+  if (applied) headers['preference-applied'] = applied;
+  reply.headers(headers);
   const matched = matchedEtag(request, etag);
   if (matched !== undefined) return reply.header('etag', matched).code(304).send();
   reply.kept = answer;

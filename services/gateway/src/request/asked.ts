@@ -13,25 +13,22 @@ export interface Asked {
 }
 
 export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
-  const asked = traced(request, holder);
   const ended = request.requestParts?.statement();
-  if (!ended) return { ...asked, client };
-  const { timing } = asked;
-  if (!timing) return { ...asked, client, timing: ended };
+  if (request.trace !== undefined) return tracedBy(request.trace.statement({ holder }), client, ended);
+  const trace = receivedTrace(request);
+  const of = trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) };
+  return ended === undefined ? { holder: of, client } : { holder: of, client, timing: ended };
+}
+
+function tracedBy(asked: Asked, client: Client, ended: Asked['timing']): Asked {
   return {
     ...asked,
     client,
     timing: (pool, waitMs, ms, isFailed) => {
-      timing(pool, waitMs, ms, isFailed);
-      ended(pool, waitMs, ms);
+      asked.timing?.(pool, waitMs, ms, isFailed);
+      ended?.(pool, waitMs, ms);
     },
   };
-}
-
-function traced(request: FastifyRequest, holder: Holder): Asked {
-  if (request.trace !== undefined) return request.trace.statement({ holder });
-  const trace = receivedTrace(request);
-  return { holder: trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) } };
 }
 
 /** Returns the trace that the client continues. */

@@ -34,10 +34,11 @@ export function readCached(context: RouteContext, reading: Reading) {
 
 async function readUncached(context: RouteContext, reading: Reading) {
   const { request, reply, read, identity } = reading;
-  const rows = await readRows(context, reading);
-  const total = await totalOf(context, reading, rows.answer.total);
-  const preferences = { ...read.preferences, count: countOf(read, identity.role) };
-  return sendRead(request, reply, { ...read, preferences }, { ...rows, status: 'fwd=bypass' }, total);
+  const { answer, tidemark, source } = await readRows(context, reading);
+  const total = await totalOf(context, reading, answer.total);
+  const count = countOf(read, identity.role);
+  const shown = count === read.preferences.count ? read : { ...read, preferences: { ...read.preferences, count } };
+  return sendRead(request, reply, shown, { answer, tidemark, source, status: 'fwd=bypass' }, total);
 }
 
 function keyFor({ key, keyOfRole }: ReadRequest, role: string): string {
