@@ -26,7 +26,7 @@ export function ruledOut(
   return [...new Set(causes)]
     .filter((cause) => cause !== rule && !found.has(cause) && !blind.has(cause))
     .slice(0, MAX_RULED_OUT)
-    .map((cause) => ({ rule: cause, why: MEASURED[cause]?.(state) ?? `it is not so that ${RULES[cause]}` }));
+    .map((cause) => ({ rule: cause, why: MEASURED[cause]?.(state) ?? `no sign that ${RULES[cause]}` }));
 }
 
 const MEASURED: Partial<Record<RuleName, (state: SystemState) => string | undefined>> = {

@@ -66,8 +66,9 @@ function sampleInstance({ key, telemetry, rates }: Instance, add: Add): void {
   if (http) {
     add('http.requests', key, rates?.requests);
     add('http.errors', key, rates?.errors);
-    add('http.p50', key, http.p50Ms);
-    add('http.p99', key, http.p99Ms);
+    // A percentile of nothing is sent as 0, which would be drawn as a very fast answer.
+    add('http.p50', key, http.p50Ms || undefined);
+    add('http.p99', key, http.p99Ms || undefined);
     add('http.in_flight', key, http.inFlight);
   }
   add('reads.replica', key, rates?.reads?.replica);
@@ -84,7 +85,7 @@ function sampleInstance({ key, telemetry, rates }: Instance, add: Add): void {
     add('sockets.open', key, sockets.open);
     add('sockets.subscriptions', key, sockets.subscriptions);
     add('sockets.deliveries', key, rates?.deliveries);
-    add('sockets.delivery_p99', key, sockets.deliveryP99Ms);
+    add('sockets.delivery_p99', key, sockets.deliveryP99Ms || undefined);
     add('sockets.buffered', key, sockets.bufferedBytes);
   }
   if (relay?.role === 'active') {

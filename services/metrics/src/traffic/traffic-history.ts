@@ -6,6 +6,8 @@ import type { Telemetry, TrafficRow } from '@tidemark/contracts';
 import { quantilesOfBins } from '@tidemark/db';
 
 export interface RouteTraffic extends TrafficRow {
+  /** Null where an instance of an earlier version sends no sketch. */
+  p50Ms: number | null;
   /** The median of the p99s of its last hour; null before there are five minutes of it. */
   hourP99Ms: number | null;
   /** Instances that answered, `<service>/<instance>`. */
@@ -71,7 +73,8 @@ export class TrafficHistory {
       all.push({
         ...shared,
         requests: sum(({ requests }) => requests),
-        p99Ms: p99Of(rows),
+        p50Ms: quantileOf(rows, 0.5) ?? null,
+        p99Ms: quantileOf(rows, 0.99) ?? Math.max(...rows.map(({ p99Ms }) => p99Ms)),
         serverErrors: sum(({ serverErrors }) => serverErrors),
         refused: sum(({ refused }) => refused),
         sqlStates,
@@ -111,11 +114,10 @@ export class TrafficHistory {
   }
 }
 
-/** That of all requests, where every instance sent its sketch; an earlier version sends its percentile only. */
-function p99Of(rows: readonly TrafficRow[]): number {
+/** That of all requests, where every instance sent its sketch; an earlier version sends its p99 only. */
+function quantileOf(rows: readonly TrafficRow[], quantile: number): number | undefined {
   const bins = rows.flatMap(({ bins }) => (bins ? [bins] : []));
-  const merged = bins.length === rows.length ? quantilesOfBins(bins, [0.99]) : undefined;
-  return merged?.[0] ?? Math.max(...rows.map(({ p99Ms }) => p99Ms));
+  return bins.length === rows.length ? quantilesOfBins(bins, [quantile])?.[0] : undefined;
 }
 
 function medianOf(hour: Float32Array): number | null {

@@ -56,6 +56,18 @@ t.test('a code in the address serves once, and is no token', async (t) => {
   await page.close();
 });
 
+t.test('at the port of the metrics service, pages of the gateway say where to open them', async (t) => {
+  const page = await open('jobs');
+  await page.getByText('this address is that of the metrics service').first().waitFor();
+  await page.getByText('npx --no -- tidemark console').first().waitFor();
+  await page.getByRole('link', { name: 'Data', exact: true }).click();
+  await page.getByLabel('/rest/v1/').fill('commentary?limit=5');
+  await page.keyboard.press('Enter');
+  await page.getByText('this address is that of the metrics service').first().waitFor();
+  t.equal(page.url(), `${metrics.url}/console/data?query=commentary%3Flimit%3D5`);
+  await page.close();
+});
+
 t.test('a pasted address restores page, range, filter and selection; Esc takes the selection away', async (t) => {
   const page = await open('processes?range=1h&instance=gateway%2Fgateway-t');
   await page.locator('#instance').getByText('gateway-t').first().waitFor();

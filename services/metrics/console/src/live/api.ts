@@ -44,13 +44,31 @@ export async function request(url: string, options: RequestOptions): Promise<Res
   });
   if (response.ok) return response;
   // A reply without JSON comes from a proxy; the status is reported below.
-  const problem = (await response.json().catch(() => ({}))) as { message?: string; hint?: string | null };
+  const problem = (await response.json().catch(() => ({}))) as {
+    code?: string;
+    message?: string;
+    hint?: string | null;
+  };
+  if (
+    response.status === 404 &&
+    url.startsWith(GATEWAY) &&
+    !url.startsWith(PERFORMANCE_API) &&
+    isWithoutGateway(problem)
+  )
+    throw new ApiError(WITHOUT_GATEWAY, response.status);
   const refusal = {
     message: problem.message ?? `the service answered ${response.status} ${response.statusText}`,
     hint: problem.hint ?? null,
   };
   throw new ApiError(refusal, response.status);
 }
+
+/** The metrics service serves the console on its own port, too, and has no tables, jobs or sockets there. */
+const WITHOUT_GATEWAY: Refusal = {
+  message: 'this address is that of the metrics service, which has no tables and no jobs',
+  hint: 'Open the console at the address of the gateway: `npx --no -- tidemark console` prints a link.',
+};
+const isWithoutGateway = ({ code }: { code?: string }) => code === 'HTTP_NOT_FOUND';
 
 /** Returns what an error says to a person. A failed fetch has no words of its own. */
 export function reasonOf(error: unknown): string {

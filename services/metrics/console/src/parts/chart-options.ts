@@ -49,7 +49,7 @@ export function chartOptions({ size, lines, unit, span, marks, point }: Looks): 
         width: 1.5,
         spanGaps: false,
         ...(line.dashed ? { dash: [3, 3] } : {}),
-        points: { show: false },
+        points: { show: true, size: 4, filter: (plot: uPlot, index: number) => lonePoints(plot.data[index] ?? []) },
       })),
     ],
     hooks: {
@@ -57,6 +57,14 @@ export function chartOptions({ size, lines, unit, span, marks, point }: Looks): 
       draw: [(plot) => drawMarks(plot, marks(), colours.muted)],
     },
   };
+}
+
+/** Returns the indexes of values that have a gap on both sides: no line reaches them, so only a point shows them. */
+function lonePoints(values: ArrayLike<number | null | undefined>): number[] {
+  const isGap = (index: number) => values[index] === null || values[index] === undefined;
+  return Array.from(values, (_, index) => index).filter(
+    (index) => !isGap(index) && isGap(index - 1) && isGap(index + 1),
+  );
 }
 
 function drawMarks({ ctx, bbox, valToPos }: uPlot, marks: readonly number[], colour: string): void {

@@ -52,7 +52,10 @@ export function Pools() {
                 ))}
               </ul>
               {silent.length > 0 && (
-                <p class="problem">{silent.length} instances did not say who holds their connections.</p>
+                <p class="problem">
+                  {silent.length === 1 ? '1 instance has not said' : `${silent.length} instances have not said`} who
+                  holds connections.
+                </p>
               )}
             </>
           );

@@ -106,11 +106,15 @@ function Job({ job, selected }: { job: JobRow; selected: boolean }) {
         </Link>
         <span class={`state ${job.state}`}>{job.state.replace('_', ' ')}</span>
         <span class="unit minor">
-          {job.priority !== 'normal' && `${job.priority} · `}
-          {job.tenant && `${job.tenant} · `}
-          {job.waits_for && `waits for ${job.waits_for} · `}
-          {rateOf(job) !== null && format(rateOf(job), 'perSecond')}
-          {remaining !== null && remaining > 0 && ` · ${format(remaining, 'ms')} left`}
+          {[
+            job.priority !== 'normal' && job.priority,
+            job.tenant,
+            job.waits_for && `waits for ${job.waits_for}`,
+            rateOf(job) !== null && format(rateOf(job), 'perSecond'),
+            remaining !== null && remaining > 0 && `${format(remaining, 'ms')} left`,
+          ]
+            .filter(Boolean)
+            .join(' · ')}
         </span>
         <span class="job-count">
           {job.total > 0

@@ -44,6 +44,12 @@ const COLUMNS: Column<RouteTraffic>[] = [
   },
   { head: 'Rate', number: true, cell: ({ requests }) => <Quantity value={requests / WINDOW_S} unit="perSecond" /> },
   {
+    head: 'p50',
+    number: true,
+    minor: true,
+    cell: ({ requests, p50Ms }) => <Quantity value={requests === 0 ? null : p50Ms} unit="ms" />,
+  },
+  {
     head: 'p99',
     number: true,
     cell: ({ requests, p99Ms }) => <Quantity value={requests === 0 ? null : p99Ms} unit="ms" />,
