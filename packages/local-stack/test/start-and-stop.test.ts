@@ -50,6 +50,8 @@ t.test('a stack replicates, stops without a trace, and has its data at the next 
     'a client without credentials gets nothing',
   );
 
+  await first.primary.query('insert into tide select generate_series(1, 20000)');
+  const [written] = await first.primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
   await first.stop();
   await first.stop();
   t.same(processesUnder(home.path), []);
@@ -58,7 +60,11 @@ t.test('a stack replicates, stops without a trace, and has its data at the next 
   const second = await startStack({ home: home.path });
   t.teardown(() => second.stop());
   t.comment(`second start: ${Math.round(performance.now() - begun)} ms`);
-  t.same(await second.replicas[0]!.query('select level from tide'), [{ level: 7 }]);
+  t.same(await second.replicas[0]!.query('select count(*)::int as rows from tide'), [{ rows: 20_001 }]);
+  const [start] = await second.replicas[0]!.query<{ redo: string; isLater: boolean }>(
+    `select redo_lsn::text as redo, redo_lsn >= '${written?.lsn}' as "isLater" from pg_control_checkpoint()`,
+  );
+  t.ok(start?.isLater, `the replica replays from ${start?.redo}, after what was written (${written?.lsn})`);
 });
 
 t.test('parts can be left out, and an error says so when they are used', async (t) => {
