@@ -17,6 +17,7 @@ export { type Query, withConnection } from './setup/with-connection.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { ROLES_SQL } from './sql/roles.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
+export { parseXidSnapshot, visible, widen, type XidSnapshot } from './sql/xid-snapshot.ts';
 export { statementHash } from './statements/hash.ts';
 export { mergedBins, mergedQuantiles, quantilesOfBins, SlidingSketch, WindowedSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';

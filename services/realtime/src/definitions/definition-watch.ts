@@ -4,9 +4,8 @@
  * written to tidemark.table_definitions once JetStream has them.
  */
 import type { Lsn } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
+import { type Pool, parseXidSnapshot, visible } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
-import { parseXidSnapshot, visible } from '../snapshots/snapshot-visibility.ts';
 import { whatChanged } from './compare.ts';
 import { hasDdlTrigger, NO_DDL_TRIGGER } from './ddl-trigger.ts';
 import {

@@ -1,7 +1,6 @@
 /** Reads the definitions of all published tables, or of one, in a single statement and so in one snapshot. */
 import { type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
-import { INSERTED_SQL, type Pool, SNAPSHOT_SQL } from '@tidemark/db';
-import { parseXidSnapshot, type XidSnapshot } from '../snapshots/snapshot-visibility.ts';
+import { INSERTED_SQL, type Pool, parseXidSnapshot, SNAPSHOT_SQL, type XidSnapshot } from '@tidemark/db';
 import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
 
 export interface Look {

@@ -1,8 +1,8 @@
 import type { Lsn } from '@tidemark/contracts';
-import type { ServerSnapshot } from '@tidemark/db';
+import { parseXidSnapshot, type ServerSnapshot } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
-import { parseXidSnapshot, type SnapshotVisibility, seenThrough, type Visibility } from './snapshot-visibility.ts';
+import { type SnapshotVisibility, seenThrough, type Visibility } from './snapshot-visibility.ts';
 
 /** Throws on a standby, whose snapshots list no running transactions. */
 export function primaryVisibility({ isStandby, lsn, text }: ServerSnapshot): SnapshotVisibility {

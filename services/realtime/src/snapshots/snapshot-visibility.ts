@@ -7,13 +7,7 @@
  * read BEFORE it, and none that began after it.
  */
 import type { Lsn } from '@tidemark/contracts';
-
-/** pg_current_snapshot(), 64-bit. */
-export interface XidSnapshot {
-  xmin: bigint;
-  xmax: bigint;
-  running: ReadonlySet<bigint>;
-}
+import { visible, widen, type XidSnapshot } from '@tidemark/db';
 
 export type Visibility =
   | { kind: 'open' }
@@ -67,30 +61,4 @@ export function undecided(visibility: Visibility, transaction: Transaction): boo
 /** Returns whether every transaction that ends above `lsn` is unseen, so that the visibility need not be kept. */
 export function passed(visibility: SubscriptionVisibility, lsn: Lsn): boolean {
   return visibility.kind === 'open' || lsn > visibility.lsn;
-}
-
-export function visible(snapshot: XidSnapshot, xid: number): boolean {
-  const full = widen(xid, snapshot.xmax);
-  if (full < snapshot.xmin) return true;
-  return full < snapshot.xmax && !snapshot.running.has(full);
-}
-
-const EPOCH = 1n << 32n;
-const HALF = 1n << 31n;
-
-/** Returns the 64-bit id nearest to `near`. Running transactions are less than 2^31 apart. */
-export function widen(xid: number, near: bigint): bigint {
-  let full = (near & ~(EPOCH - 1n)) | BigInt(xid >>> 0);
-  if (full - near > HALF) full -= EPOCH;
-  else if (near - full > HALF) full += EPOCH;
-  return full;
-}
-
-export function parseXidSnapshot(text: string): XidSnapshot {
-  const [xmin = '', xmax = '', running = ''] = text.split(':');
-  return {
-    xmin: BigInt(xmin),
-    xmax: BigInt(xmax),
-    running: new Set(running === '' ? [] : running.split(',').map(BigInt)),
-  };
 }

@@ -10,14 +10,14 @@ import {
   type Tidemark,
   TidemarkError,
 } from '@tidemark/contracts';
-import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
+import { type Database, type Identity, type Pool, parseXidSnapshot, type Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
 import type { LivePlan } from '../query/live-plan.ts';
 import { snapshotSql } from '../query/select-sql.ts';
 import { fetchPage } from './snapshot-page.ts';
 import { primaryVisibility } from './snapshot-place.ts';
-import { parseXidSnapshot, type SnapshotVisibility } from './snapshot-visibility.ts';
+import type { SnapshotVisibility } from './snapshot-visibility.ts';
 
 export interface SnapshotOptions {
   database: Database;

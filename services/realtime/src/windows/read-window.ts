@@ -1,11 +1,10 @@
 import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
-import type { Database, Identity } from '@tidemark/db';
+import { type Database, type Identity, parseXidSnapshot } from '@tidemark/db';
 import { Semaphore } from '@tidemark/service';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
 import { seenUpTo } from '../snapshots/snapshot-place.ts';
-import { parseXidSnapshot } from '../snapshots/snapshot-visibility.ts';
 import type { ShownRow } from './window-diff.ts';
 import { type WindowAnswer, windowSql } from './window-sql.ts';
 

@@ -1,13 +1,7 @@
+import { parseXidSnapshot, widen } from '@tidemark/db';
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  parseXidSnapshot,
-  passed,
-  seenThrough,
-  undecided,
-  type Visibility,
-  widen,
-} from '../../src/snapshots/snapshot-visibility.ts';
+import { passed, seenThrough, undecided, type Visibility } from '../../src/snapshots/snapshot-visibility.ts';
 
 t.test('decides by the running transactions of a primary’s snapshot', async (t) => {
   const visibility: Visibility = {
