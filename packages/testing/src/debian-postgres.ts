@@ -34,7 +34,7 @@ export async function useDebianPostgres(t: Test): Promise<string> {
   // Other users cannot enter root's cache.
   const root = canEnter(user, unpacked) ? unpacked : join(folder, 'root');
   if (root !== unpacked) cpSync(unpacked, root, { recursive: true, verbatimSymlinks: true });
-  const libraries = env.LD_LIBRARY_PATH?.replace(unpacked, root);
+  const libraries = env.LD_LIBRARY_PATH?.replaceAll(unpacked, root);
   const options = {
     ...asUser(user),
     cwd: '/',

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { arch } from 'node:os';
@@ -12,7 +13,7 @@ const run = promisify(execFile);
 export async function unpackDebian(packages: readonly string[]): Promise<string> {
   const parent = join(await cacheFolder(undefined), 'debian');
   await mkdir(parent, { recursive: true, mode: 0o755 });
-  const folder = join(parent, packages.join('+'));
+  const folder = join(parent, folderName(packages));
   if (existsSync(folder)) return folder;
   await makeCached(folder, existsSync, async (fresh) => {
     await download(packages, fresh);
@@ -24,13 +25,20 @@ export async function unpackDebian(packages: readonly string[]): Promise<string>
   return folder;
 }
 
+/** A file system takes names of at most 255 bytes. */
+function folderName(packages: readonly string[]): string {
+  const name = packages.join('+');
+  return name.length <= 200 ? name : `${packages[0]}+${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
+}
+
 /** The environment lets the program find the libraries of the packages. */
 export async function debianProgram(
   packages: readonly string[],
   program: string,
 ): Promise<{ path: string; env: NodeJS.ProcessEnv }> {
   const folder = await unpackDebian(packages);
-  const libraries = join(folder, 'usr/lib', arch() === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
+  const platform = arch() === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  const libraries = ['usr/lib', 'lib'].map((parent) => join(folder, parent, platform)).join(':');
   return { path: join(folder, program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
 }
 

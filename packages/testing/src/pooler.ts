@@ -22,7 +22,7 @@ export async function usePooler(t: Test, databaseUrl: string, settings = ''): Pr
   const unpacked = await unpackDebian(PACKAGES);
   const { env } = await debianProgram(PACKAGES, PROGRAM);
   await cp(unpacked, join(folder, 'root'), { recursive: true, verbatimSymlinks: true });
-  const libraries = env.LD_LIBRARY_PATH?.replace(unpacked, join(folder, 'root'));
+  const libraries = env.LD_LIBRARY_PATH?.replaceAll(unpacked, join(folder, 'root'));
   const port = await freePort();
   await writeFile(
     join(folder, 'pgbouncer.ini'),
