@@ -94,14 +94,14 @@ export class Stage {
     this.#options.print(line);
   }
 
-  /** Draws how far a part of the story is, in one line of the terminal. */
-  draw(what: string, done: number, of: number, more = ''): void {
+  /** Draws how far a part of the story is, in one line of the terminal. `more` is asked only when it is drawn. */
+  draw(what: string, done: number, of: number, more: () => string = () => ''): void {
     Object.assign(this, { step: what, done, total: of });
     const { redraw } = this.#options;
     const now = Date.now();
     if (!redraw || (now - this.#drawnAt < REDRAW_MS && done < of)) return;
     this.#drawnAt = now;
-    redraw(`${bar(of === 0 ? 1 : Math.min(1, done / of))} ${number(done)} of ${number(of)} ${what}  ${more}`.trimEnd());
+    redraw(`${bar(of === 0 ? 1 : Math.min(1, done / of))} ${number(done)} of ${number(of)} ${what}  ${more()}`.trimEnd());
   }
 
   close(): void {

@@ -69,7 +69,7 @@ export async function playCachedDashboards(stage: Stage, owner: TidemarkClient, 
         'ms of reading',
         Math.round(performance.now() - began),
         forMs,
-        `${percent(hits / reading.count)} from the cache`,
+        () => `${percent(hits / reading.count)} from the cache`,
       );
     }
   };

@@ -1,6 +1,7 @@
 /** Ten matches, their viewers and their commentators. */
 import { type Claim, holds, speed } from '../claim.ts';
 import { ms, seconds, Times } from '../figures.ts';
+import { Load } from '../load.ts';
 import { rowsOf, type Stage } from '../stage.ts';
 import { together, within } from '../together.ts';
 import { Viewer } from './viewer.ts';
@@ -66,6 +67,7 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
     `${writers} commentators write ${POSTS} entries each, all at once; every tenth viewer loses the connection`,
   );
   const writing = new Times();
+  const load = new Load();
   const writingFrom = performance.now();
   const posts = writers * POSTS;
   const written = new Map<number, number>();
@@ -93,12 +95,13 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
         if (error) refused.push(`${error.code} ${error.message}`);
         else written.set(match.id, (written.get(match.id) ?? 0) + 1);
         done += 1;
-        stage.draw('entries', done, posts, `p95 ${ms(writing.p95)}`);
+        stage.draw('entries', done, posts, () => `p95 ${ms(writing.p95)}`);
         if (cut === 0 && done >= posts / 2) for (const viewer of everyTenth(viewers)) cut += viewer.cut();
       }
     }),
   );
 
+  const busy = load.describe();
   const has = (viewer: Viewer) => viewer.seen === (written.get(viewer.match) ?? 0);
   await within(PATIENCE_MS, () => {
     const ready = viewers.filter(has).length;
@@ -138,7 +141,7 @@ async function perform(stage: Stage, matches: readonly Match[]): Promise<Claim[]
     speed(
       `write p95 < ${WRITE_P95_MS} ms`,
       writing.p95 < WRITE_P95_MS,
-      `${ms(writing.p95)} of ${writing.count} writes`,
+      `${ms(writing.p95)} of ${writing.count} writes; ${busy}`,
     ),
     speed(
       `the viewers get ≥ ${stage.size(2_000, 40)} messages/s`,

@@ -141,7 +141,7 @@ async function outside(stage: Stage, client: TidemarkClient): Promise<Claim> {
     const request = { method: 'POST' as const, url: `http://${shop.host}/orders/{{n}}`, body: { n: '{{n}}' } };
     const { id } = await client.jobs.start({ kind: 'http.call', spec: { request, items } });
     const ended = await client.jobs.finished(id, ({ done, total }) =>
-      stage.draw('calls answered', done, total, `${shop.refused()} refused`),
+      stage.draw('calls answered', done, total, () => `${shop.refused()} refused`),
     );
     if (shop.accepted() === 0) {
       const error = ended.error as { message?: string } | null;
