@@ -15,6 +15,7 @@ import { runSchedules, type ScheduleFlags } from './jobs/schedules.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
 import { remove } from './remove.ts';
+import { runSink } from './sink/sink.ts';
 import { enableStatements } from './statements.ts';
 import { readClaims, signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
@@ -87,15 +88,19 @@ export async function run(io: Io): Promise<number> {
       return 0;
     case 'jobs': {
       const { values, positionals } = parse(args, { code: { type: 'string' } });
-      const { env, print, redraw } = io;
-      const code = values.code as string | undefined;
-      return runJobs({ words: positionals, code, env, home: homeFolder(io), print, redraw });
+      return runJobs({ ...io, words: positionals, code: values.code as string | undefined, home: homeFolder(io) });
     }
     case 'schedules': {
       const names = ['pattern', 'kind', 'spec', 'time-zone', 'priority', 'missed', 'overlap'];
       const { values, positionals } = parse(args, Object.fromEntries(names.map((name) => [name, { type: 'string' }])));
       const { env, print } = io;
       return runSchedules({ words: positionals, flags: values as ScheduleFlags, env, home: homeFolder(io), print });
+    }
+    case 'sink': {
+      const { values, positionals } = parse(args, { tables: { type: 'string' }, metrics: { type: 'string' } });
+      const given = { words: positionals, ...(values as { tables?: string; metrics?: string }) };
+      const { publication } = databaseNames(io.env);
+      return runSink({ ...io, ...given, databaseUrl: await databaseUrl(io), publication, home: homeFolder(io) });
     }
     case 'statements':
       await runStatements(io, args);

@@ -21,6 +21,8 @@ export const USAGE = `npx --no -- tidemark <command>
   schedules create <name> --pattern <cron> --kind <kind> --spec <JSON> [--time-zone <zone>]
             [--priority <p>] [--missed skip|once|all] [--overlap skip|queue|allow|replace]
   schedules pause|resume|run|remove <name>  run starts a job now
+  sink clickhouse --tables <schema>.<table>[,…] [--metrics <port>]
+                                            keeps tables of the ClickHouse at CLICKHOUSE_URL equal to them, until Ctrl-C
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
   console, examples                         a link that opens the console, or the example pages, once, within ten minutes

@@ -46,3 +46,13 @@ t.test('token makes no home where there is none', async (t) => {
   await t.rejects(tidemark({}, 'token', '--role', 'anon'), { message: /there is no .*\.tidemark: run `npm start`/ });
   t.same(await readdir(folder), []);
 });
+
+t.test('sink says what it lacks before it connects', async (t) => {
+  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+  await t.rejects(tidemark(env, 'sink', 'clickhouse'), { code: 'CLI_USAGE', message: /--tables/ });
+  await t.rejects(tidemark(env, 'sink', 'parquet', '--tables', 'a.b'), { code: 'CLI_USAGE' });
+  await t.rejects(tidemark(env, 'sink', 'clickhouse', '--tables', 'a.b'), { message: /CLICKHOUSE_URL is not set/ });
+  const named = { ...env, CLICKHOUSE_URL: 'http://127.0.0.1:1' };
+  await t.rejects(tidemark(named, 'sink', 'clickhouse', '--tables', 'records'), { code: 'CLICKHOUSE_INVALID_TABLE' });
+  await t.rejects(tidemark(named, 'sink', 'clickhouse', '--tables', 'a.b'), { message: /NATS_URL is not set/ });
+});

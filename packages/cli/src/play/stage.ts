@@ -101,7 +101,9 @@ export class Stage {
     const now = Date.now();
     if (!redraw || (now - this.#drawnAt < REDRAW_MS && done < of)) return;
     this.#drawnAt = now;
-    redraw(`${bar(of === 0 ? 1 : Math.min(1, done / of))} ${number(done)} of ${number(of)} ${what}  ${more()}`.trimEnd());
+    redraw(
+      `${bar(of === 0 ? 1 : Math.min(1, done / of))} ${number(done)} of ${number(of)} ${what}  ${more()}`.trimEnd(),
+    );
   }
 
   close(): void {

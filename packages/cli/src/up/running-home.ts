@@ -9,6 +9,8 @@ export interface RunningHome {
   readonly databaseUrl: string;
   /** The address of the gateway. */
   readonly url: string;
+  /** The local NATS with the user that only reads changes; absent with a NATS of your own. */
+  readonly consumerNatsUrl?: string;
 }
 
 const path = (home: string) => join(home, 'running.json');

@@ -17,6 +17,8 @@ export interface Addresses {
   /** The URL of the login that explains statements; empty with your own Postgres, for which METRICS_ANALYZE_URL names it. */
   analyzeUrl: string;
   nats: (service: ServiceName) => string;
+  /** With the user that only reads changes; absent with a NATS of your own. */
+  consumerNats: { consumerNatsUrl?: string };
   /** The address without user and password. */
   natsShown: string;
 }
@@ -56,6 +58,7 @@ export async function startServers(
   return {
     ...(await databases(settings, stack)),
     nats: (service) => nats?.NATS_URL ?? (stack as Stack).nats.urlOf(service),
+    consumerNats: nats ? {} : { consumerNatsUrl: (stack as Stack).nats.urlOf('consumer') },
     natsShown: nats ? shownServers(nats.NATS_URL) : (stack as Stack).nats.address,
   };
 }
@@ -68,7 +71,7 @@ function shownServers(url: string): string {
 async function databases(
   settings: UpSettings,
   stack: Stack | undefined,
-): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
+): Promise<Omit<Addresses, 'nats' | 'consumerNats' | 'natsShown'>> {
   const { databaseUrl, pooledUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
     const own = { DATABASE_URL: pooledUrl ?? databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };

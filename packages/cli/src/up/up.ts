@@ -138,7 +138,7 @@ async function startAll(
 
   await waitUntilReady(running.services, tokens.ops, events.progress);
   const url = urlOf('gateway');
-  await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url });
+  await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner, url, ...addresses.consumerNats });
   if (settings.demo && !settings.databaseUrl)
     running.large = loadLargeDemo(addresses.owner, settings.demoScale, events);
   const hasExamples = settings.demo && !settings.databaseUrl;

@@ -112,7 +112,9 @@ async function segment(
     const over = live.rows.filter(isOver).length;
     const shown = (await owner.jobs.get(last)) as { queue_position?: number | string | null };
     if (shown.queue_position != null) places.push(Number(shown.queue_position));
-    stage.draw('jobs have ended', over, jobs, () => (places.length > 0 ? `the last one is number ${places.at(-1)}` : ''));
+    stage.draw('jobs have ended', over, jobs, () =>
+      places.length > 0 ? `the last one is number ${places.at(-1)}` : '',
+    );
     return over === jobs;
   });
   const tookMs = performance.now() - began;
