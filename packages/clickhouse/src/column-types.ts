@@ -3,7 +3,7 @@ import { sliceArray } from '@tidemark/contracts';
 import type { ServerVersion } from './clickhouse-server.ts';
 import type { Kind, SourceColumn } from './source-table.ts';
 
-/** What a server can store. Where it has no type that holds every value, the column is a text. */
+/** The types that a server has. Where it has no type that holds every value, the column is a text. */
 export interface Abilities {
   readonly hasDateTime64: boolean;
   readonly hasDate32: boolean;

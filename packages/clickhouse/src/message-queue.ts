@@ -10,7 +10,7 @@ export type Item =
 
 /** Bytes of messages that wait: 128 envelopes of the largest size, some seconds of a busy database. */
 const MAX_BYTES = 64 * 1024 ** 2;
-/** What an item costs besides its bytes. */
+/** The memory of an item besides its bytes. */
 const ITEM_BYTES = 256;
 /** A stream that was empty when the first snapshot was taken is read from its start: it keeps an hour. */
 const WHOLE_STREAM_MS = 86_400_000;

@@ -3,7 +3,7 @@
  *
  *   (no position, a break, a new epoch, an alteration of old rows) ──► copying ──► following ──full batch, or time──► storing ──► following
  *
- * What is stored is rows, then the position that covers them: a restart at any point inserts some rows again, with the same
+ * The rows are stored first, then the position that covers them: a restart at any point inserts some rows again, with the same
  * version, of which ClickHouse keeps one.
  */
 import type { ChangeMessage } from '@tidemark/bus';
@@ -201,7 +201,7 @@ export class RunningSink implements Sink {
   }
 
   async #copyAgain(table: TableFollower, reason: string): Promise<void> {
-    // What waits is in the snapshot.
+    // The snapshot has the changes that wait.
     table.discard();
     await this.#retry.run(() => this.#copy(table.source, reason));
   }

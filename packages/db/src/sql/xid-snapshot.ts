@@ -1,4 +1,4 @@
-/** Which transactions a snapshot sees, by pg_current_snapshot(). Pure. */
+/** Decides which transactions a snapshot sees, by pg_current_snapshot(). Pure. */
 
 /** pg_current_snapshot(), 64-bit. */
 export interface XidSnapshot {
