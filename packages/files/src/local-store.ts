@@ -8,7 +8,7 @@ import { checkKey, keyOf } from './key.ts';
 import { sweepOrphans, sweepTemporary } from './local-sweep.ts';
 import { FOLDER_MODE } from './private-folder.ts';
 import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './types.ts';
-import { writeHashed } from './write-hashed.ts';
+import { hashBytes, writeHashed, writeSynced } from './write-hashed.ts';
 
 export interface LocalFileStoreOptions {
   /** The folder is made when it is missing. Processes may share it. It must be on one file system. */
@@ -27,8 +27,8 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
   async function put(content: Readable | Uint8Array, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
     const name = path.join(temporary, randomUUID());
     try {
-      await mkdir(temporary, { recursive: true, mode: FOLDER_MODE });
-      const { sha256, size } = await writeHashed(name, content, limitBytes, signal);
+      if (content instanceof Uint8Array) return await putBytes(name, content, limitBytes, signal);
+      const { sha256, size } = await orWithFolder(temporary, () => writeHashed(name, content, limitBytes, signal));
       const key = keyOf(sha256);
       if (await touch(at(key), size)) await unlink(name);
       else await moveInto(name, at(key));
@@ -37,6 +37,24 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
       await unlinkIfThere(name);
       throw asStoreError(dir, error);
     }
+  }
+
+  /** Content that exists is not written again, which a stream shows only at its end. */
+  async function putBytes(
+    name: string,
+    content: Uint8Array,
+    limitBytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredFile> {
+    const size = content.byteLength;
+    if (size > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
+    const sha256 = await hashBytes(content, signal);
+    const key = keyOf(sha256);
+    if (!(await touch(at(key), size))) {
+      await orWithFolder(temporary, () => writeSynced(name, content, signal));
+      await moveInto(name, at(key));
+    }
+    return { key, size, sha256 };
   }
 
   async function openKey<T>(key: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
@@ -111,13 +129,23 @@ async function touch(name: string, size: number): Promise<boolean> {
 }
 
 async function moveInto(from: string, to: string): Promise<void> {
-  await mkdir(path.dirname(to), { recursive: true, mode: FOLDER_MODE });
-  await rename(from, to);
+  await orWithFolder(path.dirname(to), () => rename(from, to));
   // Without the sync, a power failure could lose the name of a file whose row is committed.
   const folder = await open(path.dirname(to));
   try {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** The folder is there nearly always, so that it is made only after a failure. */
+async function orWithFolder<T>(folder: string, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    return use();
   }
 }

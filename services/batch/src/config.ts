@@ -155,7 +155,7 @@ export const configSchema = Type.Object({
     description: 'ms for one item, unless its kind allows less; a process that takes longer is killed',
   }),
   BATCH_RECYCLE_ITEMS: Type.Integer({
-    default: 2_000,
+    default: 20_000,
     minimum: 1,
     description: 'items after which a worker process is replaced; returns what native code fragments or leaks',
   }),

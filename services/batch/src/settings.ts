@@ -23,9 +23,9 @@ export const rolesOfJobs = (config: Config): readonly string[] => commaSeparated
 export const windowOf = (config: Config): number =>
   config.BATCH_WINDOW || workerSizes(config).threads * WINDOW_PER_THREAD;
 
-/** Chunks at a time, by where their kind runs. One chunk more than workers: its transaction overlaps the others' work. */
+/** Chunks at a time, by where their kind runs. Two for each worker: storing results and completing chunks overlap with other items. */
 export const slotsOf = (config: Config): ChunkHandlerOptions['slots'] => ({
-  thread: workerSizes(config).threads + 1,
+  thread: workerSizes(config).threads * 2,
   main: config.BATCH_MAIN_CHUNKS,
 });
 

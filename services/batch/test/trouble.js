@@ -27,6 +27,7 @@ export default {
     if (index in (spec.values ?? {})) return { value: VALUES[spec.values[index]] };
     if (index === spec.throws) throw new Error('cannot open /srv/secret/host-7');
     if (index === spec.retries) return { failure: { code: 'TROUBLE', message: 'not yet', retry: true } };
+    if (spec.output) return { files: [{ bytes: Buffer.from('x'), contentType: 'text/plain', extension: 'txt' }] };
     return { value: index };
   },
 };

@@ -2,12 +2,12 @@
 
 /** ms that a kind may block the event loop beyond its time limit, or after its job was cancelled. */
 const PATIENCE_MS = 10_000;
-/** The thread itself did not run for this long: the whole process or machine was suspended. */
+/** ms between two looks that show that the thread did not run either, since the process or the machine was suspended. */
 const SUSPENDED_MS = 2_000;
 
 export interface HeldChunk {
   itemMs: number;
-  /** When it was found lost. */
+  /** When the renewal of its lease was refused, because its job has ended or another instance runs it; a `now` of `look`. */
   lostAt?: number;
 }
 

@@ -2,6 +2,8 @@
 export interface Admission {
   /** Waits in order of arrival. `bytes` is at most the limit; the caller refuses more. Later releases do nothing. */
   admit(bytes: number, signal: AbortSignal): Promise<() => void>;
+  /** Does not wait: undefined when there is no room, or others wait. */
+  tryAdmit(bytes: number): (() => void) | undefined;
   admittedBytes(): number;
   waiting(): number;
   readonly limitBytes: number;
@@ -59,6 +61,11 @@ export function createAdmission(limitBytes: number): Admission {
         queue.push(waiter);
         letIn();
       }),
+    tryAdmit(bytes) {
+      if (queue.length > 0 || admitted + bytes > limitBytes) return undefined;
+      admitted += bytes;
+      return giveBack(bytes);
+    },
     admittedBytes: () => admitted,
     waiting: () => queue.length,
     limitBytes,

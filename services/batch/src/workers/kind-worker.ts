@@ -5,7 +5,7 @@ import { TidemarkError } from '@tidemark/contracts';
 import { openFileStore } from '@tidemark/files';
 import { libvips } from '../images/sharp.ts';
 import type { JobKind } from '../kinds/job-kind.ts';
-import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
+import type { Failure, FromWorker, ToWorker, WorkerData } from './protocol.ts';
 import { runTask } from './run-task.ts';
 
 // A killed service cannot end its workers, and an item that blocks the event loop hides the disconnect from it.
@@ -21,22 +21,39 @@ const kinds = new Map<string, JobKind>();
 // It is there before the first task, which would wait for it.
 libvips();
 
-let onAdmission: ((failure?: Failure) => void) | undefined;
-let stopping = new AbortController();
+interface RunningTask {
+  readonly stopping: AbortController;
+  admittedBytes: number;
+  onAdmission?: (failure?: Failure) => void;
+}
+
+// The service bounds the number of tasks of a process.
+const running = new Map<number, RunningTask>();
 
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'run') void run(message.task).then(done);
+  if (message.type === 'run') void run(message);
   else if (message.type === 'profile') void profile(message.what, message.seconds).then(send);
-  else if (message.type === 'stop') stopping.abort();
-  else onAdmission?.(message.type === 'refused' ? message.failure : undefined);
+  else if (message.type === 'stop') running.get(message.id)?.stopping.abort();
+  else running.get(message.id)?.onAdmission?.(message.type === 'refused' ? message.failure : undefined);
 });
 send({ type: 'ready' });
 
-async function run(task: Task): Promise<Outcome> {
-  stopping = new AbortController();
+async function run({ id, task, grantedBytes }: ToWorker & { type: 'run' }): Promise<void> {
+  const entry: RunningTask = { stopping: new AbortController(), admittedBytes: 0 };
+  running.set(id, entry);
   const kind = kinds.get(task.kind) ?? (await load(task.kind));
   const { storeTimeoutMs, limits } = settings;
-  return runTask(kind, task, { store, storeTimeoutMs, limits, signal: stopping.signal, admit });
+  const outcome = await runTask(kind, task, {
+    store,
+    storeTimeoutMs,
+    limits,
+    signal: entry.stopping.signal,
+    admit: (bytes) => admit(id, entry, bytes, grantedBytes),
+    onComputed: () => send({ type: 'computed', id }),
+  });
+  running.delete(id);
+  const admitted = [...running.values()].reduce((sum, { admittedBytes }) => sum + admittedBytes, 0);
+  send({ type: 'done', id, outcome, residentBytes: Math.max(0, process.memoryUsage.rss() - admitted) });
 }
 
 /** The module is loaded on demand, because most workers never need it. */
@@ -49,10 +66,6 @@ async function profile(what: 'cpu' | 'heap', seconds: number): Promise<FromWorke
   }
 }
 
-function done(outcome: Outcome): void {
-  send({ type: 'done', outcome, residentBytes: process.memoryUsage.rss() });
-}
-
 async function load(name: string): Promise<JobKind> {
   const { url } = settings.kinds.find((module) => module.name === name)!;
   const { default: kind } = (await import(url)) as { default: JobKind };
@@ -60,13 +73,21 @@ async function load(name: string): Promise<JobKind> {
   return kind;
 }
 
-function admit(bytes: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    onAdmission = (failure) => {
-      if (failure) reject(new TidemarkError({ details: null, ...failure, status: failure.status ?? 503 }));
-      else resolve();
+async function admit(id: number, entry: RunningTask, bytes: number, grantedBytes: number): Promise<void> {
+  if (bytes <= grantedBytes) {
+    entry.admittedBytes = bytes;
+    return;
+  }
+  await new Promise<void>((resolve, reject) => {
+    entry.onAdmission = (failure) => {
+      if (failure) {
+        reject(new TidemarkError({ details: null, ...failure, status: failure.status ?? 503 }));
+        return;
+      }
+      entry.admittedBytes = bytes;
+      resolve();
     };
-    send({ type: 'admit', bytes });
+    send({ type: 'admit', id, bytes });
   });
 }
 

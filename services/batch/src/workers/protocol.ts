@@ -35,23 +35,31 @@ export interface WorkerData {
   limits: InstanceLimits;
 }
 
+/** `id` tells the tasks of a process apart: one may start while the outputs of another one are stored. */
 export type ToWorker =
-  | { type: 'run'; task: Task }
+  /** An item that needs at most `grantedBytes` of memory need not ask. */
+  | { type: 'run'; id: number; task: Task; grantedBytes: number }
   /** Sample the processor or allocations, also while a task runs. */
   | { type: 'profile'; what: 'cpu' | 'heap'; seconds: number }
-  /** The signal of the running task is aborted; the process is killed soon after. */
-  | { type: 'stop' }
-  | { type: 'admitted' }
+  /** The signal of the task is aborted; the process is killed soon after. */
+  | { type: 'stop'; id: number }
+  | { type: 'admitted'; id: number }
   /** The memory will not become available: the item needs more than the limit, or its job was cancelled. */
-  | { type: 'refused'; failure: Failure };
+  | { type: 'refused'; id: number; failure: Failure };
+
+export type FromTask =
+  /** The item needs this many bytes of memory instead of the granted ones; its time limit is suspended until the reply. */
+  | { type: 'admit'; id: number; bytes: number }
+  /** Only its outputs are left to store, for which the processor has little to do: the next task may start. */
+  | { type: 'computed'; id: number }
+  /** `residentBytes` are without those that were admitted for other tasks. */
+  | { type: 'done'; id: number; outcome: Outcome; residentBytes: number };
 
 export type FromWorker =
   | { type: 'ready' }
-  /** The item needs this many bytes of memory; its time limit is suspended until the reply. */
-  | { type: 'admit'; bytes: number }
   | { type: 'profile'; profile: object; problem?: undefined }
   | { type: 'profile'; profile?: undefined; problem: string }
-  | { type: 'done'; outcome: Outcome; residentBytes: number };
+  | FromTask;
 
 export interface Success {
   files: StoredFile[];

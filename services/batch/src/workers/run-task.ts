@@ -24,6 +24,8 @@ export interface TaskEnvironment {
   limits: InstanceLimits;
   readonly signal: AbortSignal;
   admit: (bytes: number) => Promise<void>;
+  /** The item has run, and its outputs are about to be stored. */
+  onComputed?: () => void;
   database?: DatabaseContext | undefined;
   http?: SafeHttp | undefined;
   models?: ModelServer | undefined;
@@ -109,6 +111,7 @@ async function outcomeOf(
   if ('failure' in outcome || 'failure' in result) return outcome;
   const files = result.files ?? [];
   if (inlineBytes !== undefined) return inlined(name, outcome.value, files, inlineBytes);
+  if (files.some((file) => 'bytes' in file)) environment.onComputed?.();
   for (const file of files) outcome.files.push('key' in file ? file : await storeOutput(name, file, environment));
   return outcome;
 }

@@ -8,8 +8,9 @@ import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import type { Admission } from './admission.ts';
 import type { Failure, Outcome, Task, WorkerData } from './protocol.ts';
+import type { Ended } from './task-run.ts';
 import { workerInfo } from './worker-info.ts';
-import { type Ended, startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
   file: URL;
@@ -56,11 +57,16 @@ const IDLE_MS = 30_000;
 /** The last one waits for longer, since the next small task would take half a second more without it. */
 const LAST_IDLE_FACTOR = 2;
 
+/** A worker computes one task while the outputs of another one are written to the disk, for which a processor would wait. */
+const OPEN_TASKS = 2;
+
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { observe, waitingLimit, idleMs = IDLE_MS, least = 1 } = options;
   const all = new Set<WorkerProcess>();
   const isolated = new Set<WorkerProcess>();
-  /** The last is used first, so that the first ones become superfluous. */
+  /** Those whose task has not computed its result. */
+  const computing = new Set<WorkerProcess>();
+  /** Those that may take a task. The last is used first, so that the first ones become superfluous. */
   const idle: { worker: WorkerProcess; since: number }[] = [];
   const queue: { resolve: (worker: WorkerProcess) => void; reject: (error: Error) => void }[] = [];
   let restart: NodeJS.Timeout | undefined;
@@ -79,10 +85,16 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     return worker;
   }
 
-  function onEnded(worker: WorkerProcess): void {
-    all.delete(worker);
+  /** It gets no more tasks. */
+  function leaveOut(worker: WorkerProcess): void {
+    computing.delete(worker);
     const at = idle.findIndex((entry) => entry.worker === worker);
     if (at >= 0) idle.splice(at, 1);
+  }
+
+  function onEnded(worker: WorkerProcess): void {
+    all.delete(worker);
+    leaveOut(worker);
     if (closed) return;
     if (worker.hasStarted()) {
       problem = undefined;
@@ -101,7 +113,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   /** Starts a worker for the first task that waits. One is there while tasks come, since its start takes longer than a small one. */
   function refill(): void {
     if (closed || restart || all.size >= options.threads) return;
-    if (queue.length > 0) queue.shift()?.resolve(add());
+    if (queue.length > 0) give(add());
     else if (all.size < (isResting ? 0 : least)) idle.push({ worker: add(), since: performance.now() });
   }
 
@@ -109,7 +121,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     const before = performance.now() - idleMs;
     for (const { worker, since } of [...idle]) {
       const isLast = all.size <= least;
-      if (since >= (isLast ? before - idleMs * (LAST_IDLE_FACTOR - 1) : before)) continue;
+      if (worker.open() > 0 || since >= (isLast ? before - idleMs * (LAST_IDLE_FACTOR - 1) : before)) continue;
       isResting = isLast;
       void retire(worker);
     }
@@ -117,27 +129,39 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
   function retire(worker: WorkerProcess): Promise<void> {
     all.delete(worker);
-    const at = idle.findIndex((entry) => entry.worker === worker);
-    if (at >= 0) idle.splice(at, 1);
+    leaveOut(worker);
     return worker.kill();
   }
 
-  function giveBack(worker: WorkerProcess): void {
-    if (closed || !worker.isAlive()) return;
+  /** To the first task that waits. */
+  function give(worker: WorkerProcess): void {
+    const waiter = queue.shift();
+    if (waiter) {
+      computing.add(worker);
+      waiter.resolve(worker);
+    } else idle.push({ worker, since: performance.now() });
+  }
+
+  /** Called when a task has computed its result, and when it has ended. */
+  function reuse(worker: WorkerProcess): void {
+    if (closed || !worker.isAlive() || !all.has(worker) || computing.has(worker)) return;
     if (worker.tasks() >= options.recycleAfterTasks || worker.residentBytes() > options.recycleBytes) {
-      void worker.kill();
+      leaveOut(worker);
+      if (worker.open() === 0) void worker.kill();
       return;
     }
-    const waiter = queue.shift();
-    if (waiter) waiter.resolve(worker);
-    else idle.push({ worker, since: performance.now() });
+    const isIdle = idle.some((entry) => entry.worker === worker);
+    if (!isIdle && worker.open() < OPEN_TASKS) give(worker);
   }
 
   async function lease(): Promise<WorkerProcess> {
     if (closed) throw errors.STOPPING();
     isResting = false;
     const last = idle.pop();
-    if (last) return last.worker;
+    if (last) {
+      computing.add(last.worker);
+      return last.worker;
+    }
     if (queue.length >= waitingLimit) throw errors.QUEUE_FULL({ waiting: queue.length });
     return new Promise((resolve, reject) => {
       queue.push({ resolve, reject });
@@ -145,10 +169,19 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     });
   }
 
-  async function runOn(worker: WorkerProcess, task: Task, deadlineMs: number, signal: AbortSignal): Promise<Ended> {
+  async function runOn(
+    worker: WorkerProcess,
+    task: Task,
+    deadlineMs: number,
+    signal: AbortSignal,
+    onComputed?: () => void,
+  ): Promise<Ended> {
     const memory = createMemory(options.admission, signal);
+    const { grantedBytes } = memory;
+    const admit = (bytes: number) => memory.admit(task, bytes);
     try {
-      const ended = await worker.run(task, { deadlineMs, signal, admit: (bytes) => memory.admit(task, bytes) });
+      const run = { deadlineMs, grantedBytes, signal, admit, ...(onComputed && { onComputed }) };
+      const ended = await worker.run(task, run);
       if (closed) throw errors.STOPPING();
       return ended;
     } finally {
@@ -192,17 +225,25 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   return {
     async run(task, deadlineMs, signal) {
       const worker = await lease();
+      let hasComputed = false;
+      const onComputed = () => {
+        hasComputed = true;
+        computing.delete(worker);
+        reuse(worker);
+      };
       let result: ReturnType<typeof read>;
       try {
-        result = read(await runOn(worker, task, deadlineMs, signal), task, deadlineMs);
+        result = read(await runOn(worker, task, deadlineMs, signal, onComputed), task, deadlineMs);
       } finally {
-        giveBack(worker);
+        // The worker may be computing the next task by now.
+        if (!hasComputed) computing.delete(worker);
+        reuse(worker);
       }
       return 'outcome' in result ? result.outcome : runIsolated(task, deadlineMs, signal);
     },
     runIsolated,
     size: () => all.size + isolated.size,
-    busy: () => all.size - idle.length + isolated.size,
+    busy: () => [...all].filter((worker) => worker.open() > 0).length + isolated.size,
     waiting: () => queue.length,
     recycledTotal: () => recycled,
     problem: () => problem,
@@ -218,13 +259,19 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   };
 }
 
-/** The memory is kept until the task's process is idle or has ended. */
+/** An image of 5 megapixels. Most items need less, and save a question and its answer. */
+const GRANTED_BYTES = 16 * 1024 ** 2;
+
+/** The memory is kept until the task or its process has ended. */
 function createMemory(admission: Admission, signal: AbortSignal) {
-  let giveBack = () => {};
+  const granted = admission.tryAdmit(GRANTED_BYTES);
+  let giveBack = granted ?? (() => {});
   return {
+    grantedBytes: granted ? GRANTED_BYTES : 0,
     async admit({ item: { name } }: Task, bytes: number): Promise<Failure | undefined> {
       const limit = admission.limitBytes;
       if (bytes > limit) return asFailure(errors.IMAGE_TOO_LARGE({ name, bytes, limit }));
+      giveBack();
       try {
         giveBack = await admission.admit(bytes, signal);
         return undefined;

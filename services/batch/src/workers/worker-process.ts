@@ -6,32 +6,19 @@ import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errors } from '../errors.ts';
-import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
-
-export type Ended =
-  | { type: 'outcome'; outcome: Outcome }
-  | { type: 'timeout' }
-  /** The signal was aborted. */
-  | { type: 'stopped' }
-  | { type: 'crash'; how: string }
-  /** It could not load the kinds, for example, and has not seen the task. */
-  | { type: 'not started'; how: string };
-
-export interface RunOptions {
-  /** The deadline is suspended while `admit` decides. */
-  deadlineMs: number;
-  signal: AbortSignal;
-  admit: (bytes: number) => Promise<Failure | undefined>;
-}
+import type { FromWorker, Task, ToWorker, WorkerData } from './protocol.ts';
+import { type Ended, type RunOptions, startTaskRun, type TaskRun } from './task-run.ts';
 
 export interface WorkerProcess {
   readonly pid: number | undefined;
-  /** The task that runs now, and its start by performance.now(). */
+  /** The task that was started last and has not ended, and its start by performance.now(). */
   running(): { task: Task; at: number } | undefined;
   /** Profiles run one at a time: a second caller gets the result of the first one. */
   profile(what: 'cpu' | 'heap', seconds: number): Promise<object>;
-  /** Resolves when the process is idle or has ended, so that its memory is free. Runs one task at a time. */
+  /** Resolves when the task or the process has ended, so that its memory is free. The pool decides how many run at a time. */
   run(task: Task, options: RunOptions): Promise<Ended>;
+  /** Tasks that have not ended. */
+  open(): number;
   isAlive(): boolean;
   /** How it ended; empty while it lives. */
   end(): string;
@@ -44,12 +31,10 @@ export interface WorkerProcess {
   readonly ended: Promise<void>;
 }
 
-/** ms for a kind to heed its signal before its process is killed. */
-const STOP_MS = 1_000;
 const LOOK_MS = 100;
 /** Memory of images is native; a kind that keeps more objects than this has a leak. */
 const MAX_HEAP_MB = 512;
-/** A worker runs one item at a time; libuv's threads serve sharp and the file store. */
+/** A worker computes one item at a time; libuv's threads serve sharp and the file store. */
 const ENV = { MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '4' };
 
 export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: number): WorkerProcess {
@@ -65,9 +50,8 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
   let restingBytes = 0;
   let peakBytes = 0;
   let isOverMemory = false;
-  let running: { task: Task; at: number } | undefined;
+  const open = new Map<number, { task: Task; at: number; run?: TaskRun }>();
   let profiling: { profile: Promise<object>; onEnd: (message: FromWorker & { type: 'profile' }) => void } | undefined;
-  let onMessage: ((message: FromWorker) => void) | undefined;
   let onStart: () => void = () => {};
   const started = new Promise<void>((resolve) => {
     onStart = resolve;
@@ -80,6 +64,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
       end ||= `${how}, with ${asMegabytes(peakBytes)}${excess}`;
       resolve();
       onStart();
+      for (const { run } of open.values()) run?.crash(end);
     };
     child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`));
     child.once('error', (error) => {
@@ -92,7 +77,10 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
       isReady = true;
       onStart();
     } else if (message.type === 'profile') profiling?.onEnd(message);
-    else onMessage?.(message);
+    else {
+      if (message.type === 'done') restingBytes = message.residentBytes;
+      open.get(message.id)?.run?.receive(message);
+    }
   });
   send(workerData);
 
@@ -115,70 +103,26 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
   }
 
   async function run(task: Task, options: RunOptions): Promise<Ended> {
-    await started;
-    if (!isReady) return { type: 'not started', how: end };
-    if (options.signal.aborted) return { type: 'stopped' };
     tasks += 1;
-    running = { task, at: performance.now() };
-    // A task may end its process before the next look.
-    peakBytes = restingBytes || residentBytesOf(child.pid);
-    looking = setInterval(look, LOOK_MS);
+    const id = tasks;
+    if (open.size === 0) {
+      // A task may end its process before the next look.
+      peakBytes = restingBytes || residentBytesOf(child.pid);
+      looking = setInterval(look, LOOK_MS);
+    }
+    const entry: { task: Task; at: number; run?: TaskRun } = { task, at: performance.now() };
+    open.set(id, entry);
     try {
-      return await new Promise<Ended>((resolve) => {
-        const settle = startTask(task, options, resolve);
-        void ended.then(() => settle({ type: 'crash', how: end }));
-      });
+      await started;
+      if (!isReady) return { type: 'not started', how: end };
+      if (options.signal.aborted) return { type: 'stopped' };
+      if (end) return { type: 'crash', how: end };
+      entry.run = startTaskRun(id, task, options, { send, kill: () => void kill() });
+      return await entry.run.ended;
     } finally {
-      clearInterval(looking);
-      running = undefined;
-      onMessage = undefined;
+      open.delete(id);
+      if (open.size === 0) clearInterval(looking);
     }
-  }
-
-  function startTask(task: Task, { deadlineMs, signal, admit }: RunOptions, resolve: (how: Ended) => void) {
-    let timer: NodeJS.Timeout | undefined;
-    let leftMs = deadlineMs;
-    let startedAt = 0;
-    let stop: Ended | undefined;
-    let isSettled = false;
-    const onAbort = () => stopFor({ type: 'stopped' });
-    const settle = (how: Ended) => {
-      if (isSettled) return;
-      isSettled = true;
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      // A result after the stop is discarded: the job has ended, or the time of the item is over.
-      resolve(stop ?? how);
-    };
-    const startTimer = () => {
-      startedAt = performance.now();
-      timer = setTimeout(stopFor, leftMs, { type: 'timeout' });
-    };
-    function stopFor(why: Ended): void {
-      if (stop) return;
-      stop = why;
-      clearTimeout(timer);
-      send({ type: 'stop' });
-      timer = setTimeout(() => void kill(), STOP_MS);
-    }
-    onMessage = (message) => {
-      if (message.type === 'done') {
-        restingBytes = message.residentBytes;
-        settle({ type: 'outcome', outcome: message.outcome });
-      } else if (message.type === 'admit') {
-        clearTimeout(timer);
-        leftMs -= performance.now() - startedAt;
-        void admit(message.bytes).then((failure) => {
-          if (isSettled) return;
-          if (!stop) startTimer();
-          send(failure ? { type: 'refused', failure } : { type: 'admitted' });
-        });
-      }
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    startTimer();
-    send({ type: 'run', task });
-    return settle;
   }
 
   function profile(what: 'cpu' | 'heap', seconds: number): Promise<object> {
@@ -200,7 +144,8 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
 
   return {
     pid: child.pid,
-    running: () => running,
+    running: () => [...open.values()].at(-1),
+    open: () => open.size,
     profile,
     run,
     kill,
