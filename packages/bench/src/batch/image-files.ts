@@ -1,7 +1,9 @@
-/** JPEGs in the file store with their rows: a few different contents under many names, so that the disk stays small. */
+/** JPEGs in the file store with their rows. */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import sharp from 'sharp';
 import type { BatchServices } from './services.ts';
 
@@ -20,13 +22,66 @@ export function widths(kind: 'equal' | 'log-uniform', most: number): number[] {
   );
 }
 
-/** Each image has other pixels: smooth waves with some noise, which compress about as photographs do. */
+/** Smooth waves with some noise, which compress about as photographs do. */
 export async function storeImages(filesDir: string, sides: readonly number[]): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
-  for (const [n, width] of sides.entries()) {
-    files.push(await storeContent(filesDir, await makeJpeg(width, Math.round(width * 0.75), n)));
-  }
+  for (const jpeg of await makeJpegs(sides)) files.push(await storeContent(filesDir, jpeg));
   return files;
+}
+
+/**
+ * Stores `count` images whose pixels differ, so that their outputs do, as those of a user's photographs. The disk bounds the different
+ * images of large sides; these return under other names.
+ */
+export async function storeDifferentImages(
+  filesDir: string,
+  sides: readonly number[],
+  count: number,
+): Promise<ImageFile[]> {
+  const bases = await makeJpegs(sides);
+  const variants = bases.map((jpeg) =>
+    Math.max(
+      1,
+      Math.min(MOST_VARIANTS, Math.ceil(count / bases.length), Math.floor(MOST_BYTES / bases.length / jpeg.length)),
+    ),
+  );
+  const stored: ImageFile[][] = bases.map(() => []);
+  for (const [at, jpeg] of bases.entries()) {
+    for (let variant = 0; variant < variants[at]!; variant += 1) {
+      stored[at]!.push(await storeContent(filesDir, withOtherPixels(jpeg, variant)));
+    }
+  }
+  // The disk must not write them during the measurement.
+  await promisify(execFile)('sync');
+  return Array.from({ length: count }, (_, n) => {
+    const at = n % bases.length;
+    return stored[at]![Math.floor(n / bases.length) % variants[at]!]!;
+  });
+}
+
+const MOST_BYTES = 2e9;
+const QUANTISATION_TABLE = Buffer.from([0xff, 0xdb]);
+/** Marker, length of the segment, precision and number of the table. */
+const TABLE_HEADER_BYTES = 5;
+/** In zigzag order, those that also count when the decoder makes a quarter of the size: all but the mean. */
+const COEFFICIENTS = [1, 2, 4];
+const STEPS = 10;
+const MOST_VARIANTS = STEPS ** COEFFICIENTS.length;
+
+/** Changes the first quantisation table (ITU T.81, B.2.4.1), which costs no encoding. */
+function withOtherPixels(jpeg: Buffer, variant: number): Buffer {
+  const changed = Buffer.from(jpeg);
+  const table = changed.indexOf(QUANTISATION_TABLE) + TABLE_HEADER_BYTES;
+  for (const [n, coefficient] of COEFFICIENTS.entries()) {
+    changed[table + coefficient]! += Math.floor(variant / STEPS ** n) % STEPS;
+  }
+  return changed;
+}
+
+async function makeJpegs(sides: readonly number[]): Promise<Buffer[]> {
+  const made: Buffer[] = [];
+  for (const [n, width] of sides.entries()) made.push(await makeJpeg(width, Math.round(width * 0.75), n));
+  return made;
 }
 
 export async function storeContent(filesDir: string, bytes: Buffer): Promise<ImageFile> {
@@ -67,9 +122,9 @@ export async function nameImages(
   await stack.primary.query(
     `insert into tidemark.file_contents (id, content_type, sha256, size, storage_key)
      select md5($1 || n)::uuid, 'image/jpeg', c ->> 'sha256', (c ->> 'bytes')::bigint, c ->> 'key'
-     from generate_series(1, $2::int) as n,
-       lateral (select $3::text::jsonb -> ((n - 1) % jsonb_array_length($3::text::jsonb)) as c) as x`,
-    [prefix, count, contents],
+     from generate_series(1, $2::int) as n
+     join jsonb_array_elements($3::text::jsonb) with ordinality as e(c, at) on (n - 1) % $4::int = at - 1`,
+    [prefix, count, contents, files.length],
   );
   // Its trigger reads the contents.
   await stack.primary.query(

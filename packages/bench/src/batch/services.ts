@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Stack } from '@tidemark/local-stack';
 import { errors } from '../errors.ts';
 import type { TrialContext } from '../lab/trial.ts';
-import { until } from '../measuring/waiting.ts';
+import { pause, until } from '../measuring/waiting.ts';
 import type { Env, ServerProcess } from '../processes/server.ts';
 import { signToken, startService } from '../processes/services.ts';
 
@@ -22,6 +22,7 @@ export interface BatchServices {
 
 /** A checkpoint would slow down one round; with 4 GB of WAL there is none. */
 const DURABLE = { checkpoint_timeout: '1h', max_wal_size: '4GB' };
+const LOOK_MS = 200;
 const JOB_MS = 600_000;
 
 export async function startBatchServices(context: TrialContext, env: Env = {}, sql?: string): Promise<BatchServices> {
@@ -64,6 +65,8 @@ export async function startBatchServices(context: TrialContext, env: Env = {}, s
             [job],
           );
           text = row?.text ?? 'it is not there';
+          // The times are Postgres's, and each look costs the job some of it.
+          if (!row?.over) await pause(LOOK_MS);
           return row?.over ?? false;
         },
         JOB_MS,

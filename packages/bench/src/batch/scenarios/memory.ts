@@ -2,7 +2,7 @@
 import { atMost, type Finding, type Trial } from '../../lab/trial.ts';
 import { megabytes } from '../../measuring/statistics.ts';
 import { pause } from '../../measuring/waiting.ts';
-import { nameImages, storeImages, widths } from '../image-files.ts';
+import { nameImages, storeDifferentImages, widths } from '../image-files.ts';
 import { treeBytes } from '../process-tree.ts';
 import { startBatchServices } from '../services.ts';
 
@@ -18,7 +18,7 @@ export const memory: Trial = {
     const { mode } = context;
     const count = Number(process.env.BENCH_IMAGES ?? COUNT[mode]);
     const services = await startBatchServices(context);
-    const files = await storeImages(services.filesDir, widths('equal', 1_280));
+    const files = await storeDifferentImages(services.filesDir, widths('equal', 1_280), count);
     const peakOf = async (prefix: string, images: number) => {
       await nameImages(services, files, prefix, images);
       let peak = 0;
