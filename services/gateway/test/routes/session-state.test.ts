@@ -26,13 +26,18 @@ const script = `
   end $$;
   create function left_triggered() returns trigger language plpgsql as $$ begin perform set_config('app.left', 'by trigger', false); return new; end $$;
   create trigger left_triggered before update on things for each row execute function left_triggered();
+  create function left_by_default() returns text language plpgsql as $$ begin
+    perform set_config('app.left', 'by default', false);
+    return 'd';
+  end $$;
+  create table made (id int primary key, note text default left_by_default());
   create function found() returns json language sql volatile as $$
     select json_build_object('left', nullif(current_setting('app.left', true), ''), 'memory', current_setting('work_mem'),
       'zone', current_setting('TimeZone'), 'table', to_regclass('pg_temp.left_over'),
       'statements', (select count(*) from pg_prepared_statements where from_sql), 'style', current_setting('DateStyle'),
       'timeout', current_setting('statement_timeout'), 'user', current_user) $$;
   create function found_by_read() returns json language sql stable as 'select found()';
-  grant select, insert, update on things to authenticated;
+  grant select, insert, update on things, made to authenticated;
   grant temporary on database :"database" to authenticated;
   do $$ begin create role zoned; exception when duplicate_object then null; end $$;
   grant zoned to current_user;
@@ -70,6 +75,8 @@ t.test('a call leaves nothing for the next one on its connection', async (t) => 
   }
   await ask('things?id=eq.1', { method: 'PATCH', body: '{"note":"b"}' });
   t.same((await post('rpc/found')).body, before, 'a trigger');
+  t.equal((await ask('made', { method: 'POST', body: '{"id":1}' })).status, 201);
+  t.same((await post('rpc/found')).body, before, 'a default, in a group of inserts');
   const operations = [{ method: 'POST', path: '/rest/v1/rpc/leave', body: {} }];
   const together = await gateway.request('/api/v1/transaction', {
     method: 'POST',

@@ -136,6 +136,7 @@ function writeWith(
     client: clientOf(request),
     identity,
     alone: () => write.statement(),
+    resetAfter: catalog.changesSession,
     done: (row, tidemark) => {
       sendStoredReply(reply, write.reply(row), tidemark);
     },

@@ -1,5 +1,13 @@
 import type { Tidemark } from '@tidemark/contracts';
-import { type Client, type Database, errors as dbErrors, type Identity, type Row, type Statement } from '@tidemark/db';
+import {
+  type Client,
+  type Database,
+  errors as dbErrors,
+  type Identity,
+  type Row,
+  type SessionReset,
+  type Statement,
+} from '@tidemark/db';
 import type { GroupedRow, WriteRow } from '@tidemark/plan';
 import type { Metrics } from '@tidemark/service';
 import { errors } from '../../errors.ts';
@@ -20,6 +28,8 @@ export interface Insert {
   /** A group runs with the identity and settings of its first member. */
   identity(): Identity;
   alone(): Statement;
+  /** A default, a check or a policy may change the session. */
+  readonly resetAfter: SessionReset;
   readonly grouped: { readonly text: string; readonly params: readonly (string | null)[] };
   /** Called when the row is durable. Exactly one of `done` and `failed` is called, once; neither may throw. */
   done(row: WriteRow, tidemark: Tidemark): void;
@@ -123,6 +133,7 @@ export class InsertGroups {
       identity: insert.identity(),
       statements,
       client: insert.client,
+      resetAfter: insert.resetAfter,
       holder: HOLDER,
     });
     this.#committed(insert.table, tidemark);
@@ -138,6 +149,7 @@ export class InsertGroups {
       identity: first.identity(),
       client: new GroupClient(group),
       statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
+      resetAfter: first.resetAfter,
       holder: HOLDER,
     });
     this.#count(group, first, tidemark);
@@ -158,6 +170,7 @@ export class InsertGroups {
     const { results, tidemark } = await this.#db.write({
       identity: first.identity(),
       statements: [LOCK_TIMEOUT, ...group.map((insert) => insert.alone())],
+      resetAfter: first.resetAfter,
       holder: HOLDER,
     });
     this.#count(group, first, tidemark);
