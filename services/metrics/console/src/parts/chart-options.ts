@@ -34,7 +34,7 @@ export function chartOptions({ size, lines, unit, span, marks, point }: Looks): 
       { ...axis, size: 22, space: 52, values: (_plot, splits) => splits.map((at) => timeOf(at, span)) },
       {
         ...axis,
-        size: 58,
+        size: 68,
         space: 24,
         ...(unit === 'bytes' ? { incrs: POWERS_OF_TWO } : {}),
         values: (_plot, splits) =>
