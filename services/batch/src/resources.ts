@@ -11,7 +11,7 @@ import { jobStatements } from './jobs/job-statements.ts';
 import { createKindTimes } from './jobs/kind-times.ts';
 import { registerKinds } from './kinds/kind-registry.ts';
 import { loadKinds } from './kinds/load-kinds.ts';
-import { startLeases } from './leases/leases.ts';
+import { createLeases } from './leases/leases.ts';
 import { createModelServer } from './models/model-server.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import * as settings from './settings.ts';
@@ -48,7 +48,7 @@ export async function openResources(options: ResourcesOptions) {
   const models = createModelServer(settings.modelSettings(config));
   const work = createWorkWatch(pool);
   const tables = openJobDatabase({ database, registry, store, config, roles, worker, work, observe });
-  const leases = await startLeases({ database: leaseDatabase, worker, leaseMs: config.BATCH_LEASE_MS, observe });
+  const leases = createLeases({ database: leaseDatabase, worker, leaseMs: config.BATCH_LEASE_MS, observe });
 
   return {
     config,

@@ -14,7 +14,6 @@ export type ToLeaseThread =
   { type: 'hold'; chunk: WorkMessage; itemMs: number } | { type: 'release'; key: string } | { type: 'stop' };
 
 export type FromLeaseThread =
-  | { type: 'ready' }
   | { type: 'lost'; keys: string[] }
   /** Undefined: the leases are renewed again. */
   | { type: 'problem'; message: string | undefined };

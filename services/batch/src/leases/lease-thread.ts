@@ -1,8 +1,9 @@
 /** Renews the leases of chunks in a thread that runs no kind's code, so that a kind that blocks the event loop keeps its lease. */
 import { writeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WorkMessage } from '@tidemark/contracts';
-import { openDatabase } from '@tidemark/db';
+import { type Database, openDatabase, type Pool } from '@tidemark/db';
 import { createBlockedLoop, type HeldChunk } from './blocked-loop.ts';
 import { type FromLeaseThread, keyOf, type LeaseThreadData, type ToLeaseThread } from './lease-messages.ts';
 import { leaseStatements } from './lease-statements.ts';
@@ -13,6 +14,7 @@ interface Held extends HeldChunk {
 
 /** A cancelled job must start nothing more within a second, also where no message of the relay arrives. */
 const LOOK_MS = 300;
+const RETRY_MS = 1_000;
 const port = parentPort!;
 const { database: options, worker, leaseMs, beats } = workerData as LeaseThreadData;
 const beat = new Int32Array(beats);
@@ -22,7 +24,7 @@ const held = new Map<string, Held>();
 let problem: string | undefined;
 let renewedAt = performance.now();
 
-const database = await openDatabase(options);
+let isStopping = false;
 /** Runs while a chunk is held. */
 let timer: NodeJS.Timeout | undefined;
 let asking: Promise<void> | undefined;
@@ -32,7 +34,20 @@ port.on('message', (message: ToLeaseThread) => {
   else if (message.type === 'release') held.delete(message.key);
   else void stop();
 });
-send({ type: 'ready' });
+/** A lease lasts for long enough to open the database anew. Undefined: the thread is to stop. */
+const opening = open();
+
+async function open(): Promise<Database | undefined> {
+  while (!isStopping) {
+    try {
+      return await openDatabase(options);
+    } catch (error) {
+      setProblem((error as Error).message);
+      await pause(RETRY_MS);
+    }
+  }
+  return undefined;
+}
 
 function hold(message: Extract<ToLeaseThread, { type: 'hold' }>): void {
   held.set(keyOf(message.chunk), message);
@@ -55,10 +70,12 @@ function look(): void {
 }
 
 async function ask(): Promise<void> {
+  const pool = (await opening)?.pools.write;
+  if (pool === undefined) return;
   const chunks = [...held.values()].map(({ chunk }) => chunk);
   try {
-    if (performance.now() - renewedAt >= leaseMs / 3) await renew(chunks);
-    else tell(await database.pools.write.query<WorkMessage>(leaseStatements.lost, [worker, JSON.stringify(chunks)]));
+    if (performance.now() - renewedAt >= leaseMs / 3) await renew(pool, chunks);
+    else tell(await pool.query<WorkMessage>(leaseStatements.lost, [worker, JSON.stringify(chunks)]));
     setProblem(undefined);
   } catch (error) {
     // The lease lasts for two more renewals; after it another runner may claim the chunk, and the result of this one is refused.
@@ -66,13 +83,9 @@ async function ask(): Promise<void> {
   }
 }
 
-async function renew(chunks: WorkMessage[]): Promise<void> {
+async function renew(pool: Pool, chunks: WorkMessage[]): Promise<void> {
   const startedAt = performance.now();
-  const ours = await database.pools.write.query<WorkMessage>(leaseStatements.renew, [
-    worker,
-    leaseMs,
-    JSON.stringify(chunks),
-  ]);
+  const ours = await pool.query<WorkMessage>(leaseStatements.renew, [worker, leaseMs, JSON.stringify(chunks)]);
   renewedAt = startedAt;
   const keys = new Set(ours.map(keyOf));
   tell(chunks.filter((chunk) => !keys.has(keyOf(chunk))));
@@ -109,8 +122,9 @@ function endProcess(reason: string): void {
 }
 
 async function stop(): Promise<void> {
+  isStopping = true;
   clearInterval(timer);
   await asking;
-  await database.close(1_000);
+  await (await opening)?.close(1_000);
   port.close();
 }

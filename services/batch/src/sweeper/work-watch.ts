@@ -7,7 +7,7 @@ import type { Pool } from '@tidemark/db';
 /** A shorter time than the interval of the sweeps: parts that sweep at about the same time share an answer. */
 const FRESH_MS = 900;
 /** Interval of the queries after QUIET_AFTER_MS without work. Inserted jobs are announced, so they start at once all the same. */
-const QUIET_MS = 1_900;
+const QUIET_MS = 2_900;
 const QUIET_AFTER_MS = 60_000;
 /** After the last work, housekeeping goes on for this time. */
 const LINGER_MS = 5_000;

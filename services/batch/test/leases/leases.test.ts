@@ -21,12 +21,18 @@ t.test('a kind that blocks the event loop for three times its lease keeps the le
 
 const RUNNING = `select attempt from tidemark.job_chunks where state = 'running'`;
 
-t.test('an instance that ends returns its leases to nobody, and closes its connections', async (t) => {
-  const stack = await openBatchStack(t);
-  const batch = await stack.startBatch({ INSTANCE: 'b1' });
-  const connections = () =>
-    stack.query(`select from pg_stat_activity where application_name like 'tidemark b1/leases%'`);
-  t.ok((await connections()).length > 0);
-  t.equal(await batch.stop(), 0);
-  t.equal((await connections()).length, 0);
-});
+t.test(
+  'leases have connections of their own from the first chunk on, and close them when the instance ends',
+  async (t) => {
+    const stack = await openBatchStack(t);
+    const batch = await stack.startBatch({ INSTANCE: 'b1', BATCH_KINDS: KINDS });
+    const connections = () =>
+      stack.query(`select from pg_stat_activity where application_name like 'tidemark b1/leases%'`);
+    t.equal((await connections()).length, 0, 'an idle instance needs none');
+    const id = await stack.insertJob({ items: 1, blockMs: 300 }, { kind: 'on-main' });
+    await until(async () => (await connections()).length > 0, 'the connections');
+    t.match(await stack.ended(id), { state: 'succeeded' });
+    t.equal(await batch.stop(), 0);
+    t.equal((await connections()).length, 0);
+  },
+);
