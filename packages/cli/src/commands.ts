@@ -3,22 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { migrate } from '@tidemark/db';
-import { ANY_ROLE, explain } from '@tidemark/service';
-import { runBlueprint } from './blueprint/blueprint.ts';
+import { ANY_ROLE, explain } from '@tidemark/service/process';
 import { consoleLink, examplesLink } from './console-link.ts';
 import { databaseNames, diagnose, doctor, linesOf } from './doctor/doctor.ts';
 import { errors } from './errors.ts';
 import { expose } from './expose.ts';
-import { gatewayUrl } from './jobs/client-of.ts';
-import { runJobs } from './jobs/run-jobs.ts';
-import { runSchedules, type ScheduleFlags } from './jobs/schedules.ts';
+import type { ScheduleFlags } from './jobs/schedules.ts';
 import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
-import { remove } from './remove.ts';
-import { runSink } from './sink/sink.ts';
 import { enableStatements } from './statements.ts';
 import { readClaims, signToken } from './token.ts';
-import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
 import { readRunningHome } from './up/running-home.ts';
 import { readSettings } from './up/settings.ts';
@@ -36,6 +30,7 @@ export interface Io {
   untilSignal(): Promise<string>;
 }
 
+/** `up` runs for as long as its services, so the modules of other commands are loaded by them alone. */
 export async function run(io: Io): Promise<number> {
   const [command = 'help', ...args] = io.args;
   switch (command) {
@@ -56,13 +51,14 @@ export async function run(io: Io): Promise<number> {
         rows: { type: 'string' },
         scale: { type: 'string' },
       });
+      const { runBlueprint } = await import('./blueprint/blueprint.ts');
       return runBlueprint({
         words: positionals,
         demo: values['no-demo'] !== true,
         rows: values.rows as string | undefined,
         scale: values.scale as string | undefined,
         databaseUrl: () => databaseUrl(io),
-        stack: async () => ({ url: await gatewayUrl(io.env, homeFolder(io)), secret: await tokenSecret(io) }),
+        stack: async () => ({ url: await urlOfGateway(io), secret: await tokenSecret(io) }),
         print: io.print,
         redraw: io.redraw,
       });
@@ -80,6 +76,7 @@ export async function run(io: Io): Promise<number> {
       const { values } = parse(args, { 'dry-run': { type: 'boolean' } });
       const { slot, publication } = databaseNames(io.env);
       const dryRun = values['dry-run'] === true;
+      const { remove } = await import('./remove.ts');
       await remove({ url: await databaseUrl(io), slot, publication, dryRun, print: io.print });
       return 0;
     }
@@ -88,18 +85,21 @@ export async function run(io: Io): Promise<number> {
       return 0;
     case 'jobs': {
       const { values, positionals } = parse(args, { code: { type: 'string' } });
+      const { runJobs } = await import('./jobs/run-jobs.ts');
       return runJobs({ ...io, words: positionals, code: values.code as string | undefined, home: homeFolder(io) });
     }
     case 'schedules': {
       const names = ['pattern', 'kind', 'spec', 'time-zone', 'priority', 'missed', 'overlap'];
       const { values, positionals } = parse(args, Object.fromEntries(names.map((name) => [name, { type: 'string' }])));
       const { env, print } = io;
+      const { runSchedules } = await import('./jobs/schedules.ts');
       return runSchedules({ words: positionals, flags: values as ScheduleFlags, env, home: homeFolder(io), print });
     }
     case 'sink': {
       const { values, positionals } = parse(args, { tables: { type: 'string' }, metrics: { type: 'string' } });
       const given = { words: positionals, ...(values as { tables?: string; metrics?: string }) };
       const { publication } = databaseNames(io.env);
+      const { runSink } = await import('./sink/sink.ts');
       return runSink({ ...io, ...given, databaseUrl: await databaseUrl(io), publication, home: homeFolder(io) });
     }
     case 'statements':
@@ -108,20 +108,19 @@ export async function run(io: Io): Promise<number> {
     case 'types': {
       const { values } = parse(args, { schema: { type: 'string', multiple: true } });
       const schemas = (values.schema as string[] | undefined) ?? ['public', 'tidemark'];
+      const { generateTypes } = await import('./types/generate-types.ts');
       io.print(await generateTypes(await databaseUrl(io), schemas));
       return 0;
     }
     case 'console': {
       parse(args, {});
-      const home = homeFolder(io);
-      const url = await gatewayUrl(io.env, home);
-      io.print(await consoleLink(url, io.env.TIDEMARK_TOKEN || (await loadCredentials(home)).tokens.ops));
+      const token = io.env.TIDEMARK_TOKEN || (await loadCredentials(homeFolder(io))).tokens.ops;
+      io.print(await consoleLink(await urlOfGateway(io), token));
       return 0;
     }
     case 'examples': {
       parse(args, {});
-      const home = homeFolder(io);
-      io.print(await examplesLink(await gatewayUrl(io.env, home), (await loadCredentials(home)).tokens));
+      io.print(await examplesLink(await urlOfGateway(io), (await loadCredentials(homeFolder(io))).tokens));
       return 0;
     }
     case 'database':
@@ -290,6 +289,8 @@ async function databaseUrl(io: Io): Promise<string> {
 
 /** The owner of the schema need not replicate where the services have logins of their own. */
 const ownsOnly = ({ env }: Io) => env.DATABASE_OWNER_URL !== undefined || env.DATABASE_URL === undefined;
+
+const urlOfGateway = async (io: Io) => (await import('./jobs/client-of.ts')).gatewayUrl(io.env, homeFolder(io));
 
 async function version(): Promise<string> {
   const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { explain, isExhausted } from '@tidemark/service';
+import { explain, isExhausted } from '@tidemark/service/process';
 import { run } from './commands.ts';
 
 // Only the user of this command may read what it writes (tokens, passwords, logs).

@@ -1,4 +1,5 @@
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
+import { libvips } from './libvips.ts';
 import { createRandom, type Random } from './random.ts';
 import { scene } from './scene.ts';
 
@@ -47,6 +48,7 @@ async function generateImage(seed: number, index: number): Promise<DemoImage> {
   const random = createRandom(Math.imul(seed, 0x9e3779b1) + index);
   const [width, height] = SIZES[index % SIZES.length] ?? SIZES[0];
   const format = FORMATS[index % FORMATS.length] ?? 'jpeg';
+  const { default: sharp } = await libvips();
   const drawn = sharp(Buffer.from(scene(random, width, height))).removeAlpha();
   // PNG stores the grain without loss, which would make the file ten times as large.
   const image = format === 'png' ? drawn : await withGrain(drawn, random);
@@ -67,6 +69,7 @@ async function withGrain(image: Sharp, random: Random): Promise<Sharp> {
   for (let i = 0, g = 0; i < data.length; i += 1, g = g === 4_098 ? 0 : g + 1) {
     data[i] = Math.max(0, Math.min(255, (data[i] ?? 0) + (grain[g] ?? 0)));
   }
+  const { default: sharp } = await libvips();
   return sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } });
 }
 

@@ -1,5 +1,6 @@
 /** Draws images whose objects are known, so that what finds objects can be scored. */
-import sharp from 'sharp';
+
+import { libvips } from '../images/libvips.ts';
 import { createRandom, type Random } from '../images/random.ts';
 
 export interface Region {
@@ -38,6 +39,7 @@ async function drawImage(seed: number, index: number): Promise<CellImage> {
   }
   if (regions.length === 0) regions.push({ label: 'cell', polygon: cell(random, 0, 0) });
   const hue = random.integer(0, 359);
+  const { default: sharp } = await libvips();
   const bytes = await sharp(Buffer.from(svg(random, regions, hue)))
     .removeAlpha()
     .png({ compressionLevel: 6 })

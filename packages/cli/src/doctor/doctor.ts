@@ -1,6 +1,6 @@
 /** `tidemark doctor`: tells what keeps Tidemark from working in a database, with the SQL that mends it. Changes nothing. */
 
-import { commaSeparated } from '@tidemark/service';
+import { commaSeparated } from '@tidemark/service/process';
 import { readFacts } from './facts.ts';
 import { type Finding, findingsOf } from './findings.ts';
 

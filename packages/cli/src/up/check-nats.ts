@@ -1,5 +1,5 @@
 import { connectBus } from '@tidemark/bus';
-import { type BusConfig, busOptions } from '@tidemark/service';
+import { type BusConfig, busOptions } from '@tidemark/service/process';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 

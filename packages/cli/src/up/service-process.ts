@@ -8,7 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '@tidemark/contracts';
 import { asUser, BoundedLog, canEnter, type User } from '@tidemark/local-stack';
-import { type ChildMessage, explain } from '@tidemark/service';
+import { type ChildMessage, explain } from '@tidemark/service/process';
 import { errors } from '../errors.ts';
 
 /** Services that take in work stop first. */

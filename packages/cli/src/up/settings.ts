@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceName } from '@tidemark/contracts';
 import { type FileStoreConfig, fileStoreConfig } from '@tidemark/files';
-import { type BusConfig, busConfig, commaSeparated, loadConfig } from '@tidemark/service';
+import { type BusConfig, busConfig, commaSeparated, loadConfig } from '@tidemark/service/process';
 import { Type } from 'typebox';
 import { errors } from '../errors.ts';
 

@@ -1,5 +1,5 @@
 /** The roles of the tokens that `up` issues, so that with JWT_ROLES and DB_ANON_ROLE of one's own they work as well. */
-import { commaSeparated, DEFAULT_ROLES } from '@tidemark/service';
+import { commaSeparated, DEFAULT_ROLES } from '@tidemark/service/process';
 
 export interface TokenRoles {
   readonly anon: string;

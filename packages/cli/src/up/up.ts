@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ServiceName } from '@tidemark/contracts';
 import { migrate, settleAll } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
-import { collectGarbage } from '@tidemark/service';
+import { collectGarbage } from '@tidemark/service/process';
 import { consoleLink, examplesLink } from '../console-link.ts';
 import { databaseNames, diagnose, linesOf } from '../doctor/doctor.ts';
 import { loadCredentials } from './credentials.ts';
