@@ -210,9 +210,4 @@ export const errors = defineErrors('METRICS', {
     message: (p) => `the response would have ${p.count} points; the limit is ${p.limit}`,
     hint: 'Ask for fewer series, a later "from" or a longer "step".',
   }),
-  SERIES_TOO_MANY: row<{ count: number; limit: number }>({
-    status: 400,
-    message: (p) => `the pattern matches ${p.count} series; the limit is ${p.limit}`,
-    hint: 'Name the series you need, as in series=http.requests@gateway/*,postgres.active.',
-  }),
 });

@@ -42,6 +42,7 @@ export function jobs(postgres: PostgresConnection): CollectorDefinition<Jobs> {
   return {
     name: 'jobs',
     intervalMs: INTERVAL_MS,
+    rests: true,
     timeoutMs: TIMEOUT_MS,
     collect: async () =>
       postgres.admin().transaction(

@@ -67,7 +67,7 @@ export const HealthAnswer = Type.Object({
     }),
   ),
   samples: Type.Record(Type.String(), nullable(Type.Number()), {
-    description: 'the newest value of every series of /api/v1/performance/history',
+    description: 'the newest value of every series of /api/v1/performance/timeseries',
   }),
 });
 export type HealthAnswer = Static<typeof HealthAnswer>;

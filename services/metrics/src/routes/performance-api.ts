@@ -12,7 +12,6 @@ import { digestRoute } from './digest.ts';
 import { eventsRoute } from './events.ts';
 import { findingsRoute } from './findings.ts';
 import { healthRoute } from './health.ts';
-import { historyRoute } from './history.ts';
 import { jobsRoute } from './jobs.ts';
 import { liveRoute } from './live.ts';
 import { liveWhyRoute } from './live-why.ts';
@@ -58,7 +57,6 @@ const PERFORMANCE_ROUTES = [
   capacityRoute,
   liveRoute,
   liveWhyRoute,
-  historyRoute,
   timeseriesRoute,
   streamRoute,
 ];

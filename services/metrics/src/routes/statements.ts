@@ -23,7 +23,7 @@ const Query = Type.Object({
 /** Lists the statements that the servers ran in the last minutes, each joined with the statements of our services that have its shape. */
 export const statementsRoute = fp(
   async (app: BaseApp, { collectors, monitor }: RouteContext) => {
-    app.get('/statements', { schema: { querystring: Query } }, async (request, reply) => {
+    app.get('/queries/servers', { schema: { querystring: Query } }, async (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { order, limit, seconds, own } = request.query;
       const collected = collectors.values().statements;

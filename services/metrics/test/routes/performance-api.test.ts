@@ -28,7 +28,7 @@ await metrics.bus.ensureWorkStream();
 t.test('compresses the console, the performance API and /metrics, but not event streams', async (t) => {
   const ops = { authorization: `Bearer ${await metrics.token('ops')}` };
   const script = /assets\/[\w.-]+\.js/.exec(await (await fetch(`${metrics.url}/console/`)).text())?.[0];
-  for (const path of [`/console/${script}`, '/api/v1/performance/history', '/metrics']) {
+  for (const path of [`/console/${script}`, '/api/v1/performance/timeseries', '/metrics']) {
     const answer = await fetch(`${metrics.url}${path}`, { headers: { ...ops, 'accept-encoding': 'gzip' } });
     t.equal(answer.status, 200);
     t.equal(answer.headers.get('content-encoding'), 'gzip', path);
@@ -74,13 +74,13 @@ t.test('reports telemetry from NATS with rates, and a silent instance as lost', 
 
   await metrics.until(({ samples }) => samples['http.requests@gateway/gateway-t'] !== undefined, 'there is a rate');
   const history = (await (
-    await metrics.get('history?series=process.rss@gateway/*,http.requests@*&seconds=60')
+    await metrics.get('timeseries?metric=process.rss@gateway/*,http.requests@*&last=60&step=1')
   ).json()) as {
     at: number[];
-    series: Record<string, (number | null)[]>;
+    series: Record<string, { mean: (number | null)[] }>;
   };
-  t.equal(history.series['process.rss@gateway/gateway-t']?.length, history.at.length);
-  t.ok(history.series['process.rss@gateway/gateway-t']?.some((value) => value !== null && value > 1e7));
+  t.equal(history.series['process.rss@gateway/gateway-t']?.mean.length, history.at.length);
+  t.ok(history.series['process.rss@gateway/gateway-t']?.mean.some((value) => value !== null && value > 1e7));
 
   gateway.stop();
   const after = await metrics.until(({ lost }) => lost.some(({ instance }) => instance === 'gateway-t'), 'it is lost');
@@ -159,11 +159,11 @@ t.test('counts idle transactions, and jobs with their progress', async (t) => {
 
 t.test('lists statements in the requested order, without literals', async (t) => {
   await enableStatements(database.primaryUrl);
-  await until(async () => (await metrics.get('statements')).status === 200, 'they are read');
+  await until(async () => (await metrics.get('queries/servers')).status === 200, 'they are read');
   await sql`create table counted (i int, word text)`;
   for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
   const found = await until(async () => {
-    const answer = await metrics.get('statements?order=calls&limit=50');
+    const answer = await metrics.get('queries/servers?order=calls&limit=50');
     if (answer.status !== 200) return undefined;
     const { statements } = (await answer.json()) as { statements: { text: string; calls: number }[] };
     return statements.some(({ text, calls }) => text.includes('from counted where') && calls === 30)
@@ -175,7 +175,7 @@ t.test('lists statements in the requested order, without literals', async (t) =>
     found.map(({ calls }) => calls).sort((a, b) => b - a),
   );
   t.notOk(JSON.stringify(found).includes('geheim'));
-  t.equal((await metrics.get('statements?order=beauty')).status, 400);
+  t.equal((await metrics.get('queries/servers?order=beauty')).status, 400);
 });
 
 t.test('reports the version, round trip time and streams of NATS', async (t) => {
@@ -199,12 +199,12 @@ t.test('refuses other roles with 401 and 403 as problem+json with a hint', async
     return answer.status;
   };
   const bearer = async (role: string) => ({ authorization: `Bearer ${await metrics.token(role)}` });
-  for (const path of ['health', 'history', 'statements', 'stream']) {
+  for (const path of ['health', 'timeseries', 'queries/servers', 'stream']) {
     t.equal(await status(path, {}), 401, `${path} without a token`);
     t.equal(await status(path, { authorization: 'Bearer x.y.z' }), 401, `${path} with a broken one`);
     t.equal(await status(path, await bearer('authenticated')), 403, `${path} as a user`);
   }
-  for (const path of ['health', 'history']) {
+  for (const path of ['health', 'timeseries']) {
     t.equal(await status(path, await bearer('ops')), 200);
     t.equal(await status(path, await bearer('service_role')), 200);
   }
@@ -238,7 +238,7 @@ t.test('streams the health each second, to a limited number of clients, until th
 });
 
 t.test('lists every sampled figure', async (t) => {
-  const { names, figures } = (await (await metrics.get('history')).json()) as {
+  const { names, figures } = (await (await metrics.get('timeseries')).json()) as {
     names: string[];
     figures: Record<string, string>;
   };

@@ -12,7 +12,7 @@ export function useKnown(open: boolean): Known {
   const of = <T>(path: string, headers: Record<string, string> = {}) =>
     useAnswer<T>(open ? path : undefined, { everyMs: EVERY_MS, headers }).value;
   const tables = of<Pick<Known, 'tables'>>('database/tables?limit=500');
-  const statements = of<Pick<Known, 'statements'>>('statements?limit=200');
+  const statements = of<Pick<Known, 'statements'>>('queries/servers?limit=200');
   const live = of<Pick<Known, 'subscriptions'>>('live?limit=200');
   const processes = of<Pick<Known, 'processes'>>('processes');
   const pools = of<Pick<Known, 'held'>>('database/pools?limit=200');

@@ -30,7 +30,7 @@ function kindOf({ primary, unique, valid, required }: IndexStats): string {
 export function TableDetail({ name }: { name: string }) {
   const tables = useTables();
   const indexes = useAnswer<{ indexes: IndexStats[] }>('database/indexes?limit=1000', { everyMs: 30_000 });
-  const statements = useAnswer<StatementsAnswer>('statements?limit=200');
+  const statements = useAnswer<StatementsAnswer>('queries/servers?limit=200');
   return (
     <Panel id="table" title={name} wide from={{ ...tables, maxMs: 120_000 }}>
       <Loaded from={tables}>

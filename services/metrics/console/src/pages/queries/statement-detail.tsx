@@ -21,7 +21,7 @@ interface OfServices {
 
 /** One statement: its figures in Postgres, in our services, its plan, and the routes that run it. */
 export function StatementDetail({ id }: { id: string }) {
-  const answer = useAnswer<StatementsAnswer>('statements?limit=200&own=true');
+  const answer = useAnswer<StatementsAnswer>('queries/servers?limit=200&own=true');
   const stats = useAnswer<{ statements: OfServices[] }>('queries/stats?limit=200');
   return (
     <Panel id="statement" title="Statement" wide from={answer}>

@@ -59,7 +59,9 @@ const COLUMNS: Column<Statement>[] = [
 export function Statements() {
   const { params } = useAddress();
   const { order = 'total', own, filter = '' } = params;
-  const answer = useAnswer<StatementsAnswer>(`statements?order=${order}&limit=${MAX_ROWS}${own ? '&own=true' : ''}`);
+  const answer = useAnswer<StatementsAnswer>(
+    `queries/servers?order=${order}&limit=${MAX_ROWS}${own ? '&own=true' : ''}`,
+  );
   const controls = (
     <span class="controls">
       <input
