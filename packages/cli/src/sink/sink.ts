@@ -2,7 +2,7 @@
 import { connectBus } from '@tidemark/bus';
 import { openSink, parseTableNames, type SinkEvent, type SinkStats, serveSinkMetrics } from '@tidemark/clickhouse';
 import { CONSUMER_INBOX } from '@tidemark/contracts';
-import { busConfig, busOptions, explain, loadConfig } from '@tidemark/service';
+import { busConfig, busOptions, explain, loadConfig } from '@tidemark/service/process';
 import { Type } from 'typebox';
 import { errors } from '../errors.ts';
 import { number } from '../jobs/bar.ts';
