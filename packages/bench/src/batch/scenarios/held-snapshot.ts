@@ -35,7 +35,7 @@ export const heldSnapshot: Trial = {
     });
     await services.stack.primary.query('vacuum tidemark.jobs, tidemark.job_requests, tidemark.job_chunks');
     const after = await rate();
-    context.log(`items/s: ${[before, during, after].map((n) => n.toFixed(0)).join(' before, during, after ')}`);
+    context.log(`items/s: ${before.toFixed(0)} before, ${during.toFixed(0)} during, ${after.toFixed(0)} after`);
     return [
       atLeast('dead rows that the snapshot keeps', JOBS[mode] * 5, dead),
       atLeast('times the rate without it', TARGET[mode], during / ((before + after) / 2)),
