@@ -24,7 +24,8 @@ const OPERATOR = `'pg_catalog.pg_operator'::pg_catalog.regclass`;
 
 /**
  * The objects that a policy, a view, a virtual column, an operator or a function names. Where the body of a function is stored as text,
- * each of its words counts as a name, so that a word may name too much and only names composed at run time are missed.
+ * each of its words counts as a name, so that a word may name too much and only names composed at run time are missed. As for
+ * the tables that policies read, a word names one of Tidemark's own tables only in a text that has their schema's name, too.
  * OFFSET keeps Postgres from scanning a catalog for each object: it overestimates recursive queries.
  */
 const namedBy = (object: string) => `(
@@ -46,7 +47,8 @@ const namedBy = (object: string) => `(
     where d.refclassid in (${CLASS}, ${PROC}, ${OPERATOR}) and d.refobjid >= ${FIRST_OWN_OID}
     union
     select k.catalog, k.oid from (
-      select distinct v.word from pg_catalog.pg_proc f join pg_catalog.pg_language l on l.oid = f.prolang and l.lanname in ('sql', 'plpgsql')
+      select distinct v.word, bool_or(v.word = 'tidemark') over () as tidemark
+      from pg_catalog.pg_proc f join pg_catalog.pg_language l on l.oid = f.prolang and l.lanname in ('sql', 'plpgsql')
       cross join lateral pg_catalog.regexp_matches(f.prosrc, '[[:alpha:]_][[:alnum:]_$]*|"[^"]+"', 'g') as m (part)
       cross join lateral (values (pg_catalog.btrim(m.part[1], '"')), (pg_catalog.lower(m.part[1]))) as v (word)
       where ${object}.catalog = ${PROC} and f.oid = ${object}.oid and f.prosqlbody is null
@@ -54,6 +56,7 @@ const namedBy = (object: string) => `(
     cross join lateral (
       select ${CLASS} as catalog, k.oid from pg_catalog.pg_class k where k.relname = w.word::name and k.oid >= ${FIRST_OWN_OID}
         and k.relkind in ('r', 'p', 'v', 'm', 'f') and k.relpersistence <> 't'
+        and (w.tidemark or k.relnamespace is distinct from pg_catalog.to_regnamespace('tidemark'))
       union all
       select ${PROC}, f.oid from pg_catalog.pg_proc f where f.proname = w.word::name and f.oid >= ${FIRST_OWN_OID}
         and f.prorettype <> 'pg_catalog.trigger'::pg_catalog.regtype

@@ -247,6 +247,8 @@ t.test('versions of definitions', async (t) => {
     'reindex table concurrently app.item',
     'cluster app.item using item_owner',
     'create table app.unrelated (id int primary key)',
+    // The text of a policy's function has the word "shown", but not the schema of this table.
+    'create schema tidemark; create table tidemark.shown (id int)',
     `comment on table app.item is 'a thing'`,
     'alter table app.item set (fillfactor = 100)',
     'truncate app.item',
