@@ -2,7 +2,9 @@
  * Evaluates filters without blocking the event loop: in time slices, or in Postgres for types that are not compared
  * here and values that would take too long. Filters of one table with equal conditions share a statement.
  */
+
 import type { Database } from '@tidemark/db';
+import { identifier } from '@tidemark/db';
 import { type Condition, canonicalWhere } from '@tidemark/query';
 import { Semaphore } from '@tidemark/service';
 import type { RowImage } from '../changes/row-image.ts';
@@ -80,7 +82,7 @@ export class FilterWork {
     const { asked } = plan.filter;
     if (asked.length === 0) return;
     try {
-      await this.#semaphore.run(() => this.#ask(plan, asked, []));
+      await this.#semaphore.run(() => this.#askTypes(plan, asked));
     } catch (cause) {
       if (!isRefusal(cause)) throw cause;
       const { code } = cause as { code: string };
@@ -137,22 +139,38 @@ export class FilterWork {
     }
   }
 
+  /** Over a row of nulls with the table's own types: domains count, which values of images do not have. */
+  async #askTypes(plan: LivePlan, conditions: readonly Condition[]): Promise<void> {
+    const params: string[] = [];
+    const where = whereSql(plan, params, conditions);
+    const type = `${identifier(plan.facts.schema)}.${identifier(plan.facts.table)}`;
+    await this.#read(plan, {
+      text: `select 1 as ord from (select (null::${type}).*) as tidemark_row where ${where}`,
+      params,
+    });
+  }
+
   async #ask(plan: LivePlan, conditions: readonly Condition[], images: readonly RowImage[]): Promise<RowImage[]> {
-    this.questionsTotal += 1;
-    const { facts, role } = plan;
+    const { facts } = plan;
     const reads = { columns: columnsOf(conditions), whole: false, tableOid: false };
     const params = imageParams(facts, reads, images);
     const where = whereSql(plan, params, conditions);
+    const rows = await this.#read(plan, { text: `${imagesFrom(facts, reads)} where ${where}`, params });
+    return rows.map(({ ord }) => images[ord - 1] as RowImage);
+  }
+
+  async #read({ facts, role }: LivePlan, statement: { text: string; params: string[] }): Promise<{ ord: number }[]> {
+    this.questionsTotal += 1;
     try {
       const { rows } = await this.#database.read<{ ord: number }>({
         // The rows are parameters, so claims do not matter. Filters are compiled for UTC.
         identity: inSchema({ role, claims: '{}', settings: { TimeZone: 'UTC' } }, facts.schema),
-        statement: { text: `${imagesFrom(facts, reads)} where ${where}`, params },
+        statement,
         tidemark: facts.tidemark,
         timeoutMs: QUESTION_TIMEOUT_MS,
         holder: { route: 'live filter' },
       });
-      return rows.map(({ ord }) => images[ord - 1] as RowImage);
+      return rows;
     } catch (cause) {
       if ((cause as { code?: string }).code !== QUERY_CANCELED) throw cause;
       throw errors.FILTER_TOO_COSTLY({ table: facts.table }, { cause: cause as Error });

@@ -28,8 +28,11 @@ export const BASE_TYPE = `cross join ${baseType('a.atttypid', 'base')}`;
 const labels = (type: string) =>
   `(select json_agg(l.enumlabel order by l.enumsortorder) from pg_enum l where l.enumtypid = ${type}.oid)`;
 
-/** SQL for members of a ColumnTypeDetail, with BASE_TYPE. The text of int2vector and oidvector is not that of an array. */
-export const TYPE_DETAIL = `'labels', ${labels('base')}, 'composite', base.typtype = 'c',
+/**
+ * SQL for members of a ColumnTypeDetail, with BASE_TYPE. A domain over an enum has no labels: Postgres has no operators
+ * for it, which it tells when it is asked about the filter. The text of int2vector and oidvector is not that of an array.
+ */
+export const TYPE_DETAIL = `'labels', case when base.oid = a.atttypid then ${labels('base')} end, 'composite', base.typtype = 'c',
   'element', (select json_build_object('type', format_type(element.oid, null), 'labels', ${labels('element')})
     from ${baseType('base.typelem', 'element').replace('lateral ', '')}
     where base.typsubscript = 'array_subscript_handler'::regproc and base.typname not in ('int2vector', 'oidvector'))`;

@@ -7,6 +7,7 @@ import { startTestRealtime } from '../test-realtime.ts';
 
 const SETUP = `
 create type public.mood as enum ('so so', 'glad', 'cross');
+create domain public.temper as public.mood;
 create domain public.few as int check (value < 100);
 create domain public.code as text collate "C";
 create type public.spot as (x int, note text);
@@ -14,7 +15,7 @@ create domain public.spot_of_map as public.spot;
 create table public.things (id int primary key, mood public.mood, few public.few, code public.code, name text collate "und-x-icu", ip inet, span interval,
   tod time, ttz timetz, day date, tags text[], nums int8[], moods public.mood[], grid int[], during int4range, data jsonb, doc json,
   body text, bits bit(3), cash money, mac macaddr, bytes bytea, pair uuid, place point, mark xml, words tsvector,
-  spot public.spot, mapped public.spot_of_map);
+  spot public.spot, mapped public.spot_of_map, temper public.temper);
 alter table public.things replica identity full;
 create table public.keyed (id int primary key, span interval not null, note text);
 grant select on public.things, public.keyed to anon;
@@ -237,6 +238,11 @@ t.test('filters that Postgres is asked about', async (t) => {
       ['mark=eq.x', /the type does not have the operator/],
       ['place=eq.(1,2)', /the type does not have the operator/],
       ['day=gte.today', /depends on when it is read/],
+      // Postgres has no operators for a domain over an enum.
+      ...['eq.glad', 'neq.glad', 'in.(glad)', 'gt.glad', 'isdistinct.glad'].map((filter): [string, RegExp] => [
+        `temper=${filter}`,
+        /the type does not have the operator/,
+      ]),
       ['name=imatch.(a|b)', /regular expression/],
     ];
     for (const [query, message] of refusals) {
