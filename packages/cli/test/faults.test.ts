@@ -133,9 +133,12 @@ t.test('after kill -9 nothing is left running, and the next start has the data',
   const again = await launch(t, { home: up.home, port: up.port, args: ['--no-demo'] });
   await again.line(/^ready /);
   t.notMatch(again.output(), /making a new Postgres/);
-  const addresses = (text: string) => text.match(/^ {2}(postgres|replica|nats) .*$/gm);
+  const addresses = (text: string) =>
+    text.match(/^ {2}(postgres|replica|nats) .*$/gm)?.map((line) => line.replace(/:[^:@]*@/, ':***@'));
   t.equal(addresses(up.output())?.length, 3);
   t.same(addresses(again.output()), addresses(up.output()), 'the servers have the same ports');
+  t.match(up.output(), /^ {2}postgres +postgres:\/\/tidemark:[0-9a-f]+@/m);
+  t.match(again.output(), /^ {2}postgres +postgres:\/\/tidemark:\*\*\*@/m, 'passwords are printed once');
   t.match(up.output(), /^ {2}service +eyJ/m);
   t.notMatch(again.output(), /^ {2}service +eyJ/m, 'tokens are printed once');
   const page = await (await fetch(`http://127.0.0.1:${again.port}/`)).text();

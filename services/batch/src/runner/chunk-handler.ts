@@ -1,6 +1,6 @@
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
 import { type Priority, TidemarkError } from '@tidemark/contracts';
-import { every } from '@tidemark/service';
+import { every, Semaphore } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { ThreadUsage } from '../fairness/thread-usage.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
@@ -40,6 +40,11 @@ interface RunningChunk {
   controller: AbortController;
 }
 
+interface HeldChunk {
+  entry: RunningChunk;
+  release: () => void;
+}
+
 const CLAIM_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
@@ -47,8 +52,9 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   const all = [...options.kinds.values()];
   // The runner bounds the number of chunks.
   const running = new Set<RunningChunk>();
+  /** One claim at a time, because each counts the chunks that run: together they would exceed the shares of a tenant. */
+  const claims = new Semaphore(1);
   let handingBack = false;
-  let claiming = 0;
 
   const beat = every('messages', ACK_WAIT_MS / 3, keepMessages, observe);
 
@@ -56,55 +62,57 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     for (const { delivery } of running) delivery.working();
   }
 
-  /** Claims that are under way may take a slot of either sort. */
   function kindsWithRoom(): JobKind[] {
-    const taken = { thread: claiming, main: claiming };
+    const taken = { thread: 0, main: 0 };
     for (const { chunk } of running) taken[options.kinds.get(chunk.kind)!.runsOn] += 1;
     return all.filter(({ runsOn }) => taken[runsOn] < slots[runsOn]);
   }
 
-  async function claim(priorities: readonly Priority[]): Promise<ClaimedChunk | 'none' | 'later'> {
-    const kinds = kindVersions(kindsWithRoom());
-    claiming += 1;
-    try {
-      return await chunks.claim({ kinds, priorities, ...usage.turn() });
-    } finally {
-      claiming -= 1;
-    }
+  const claim = (priorities: readonly Priority[], delivery: Delivery): Promise<HeldChunk | 'none' | 'later'> =>
+    claims.run(async () => {
+      const chunk = await chunks.claim({ kinds: kindVersions(kindsWithRoom()), priorities, ...usage.turn() });
+      return typeof chunk === 'string' ? chunk : hold(chunk, delivery);
+    });
+
+  function hold(chunk: ClaimedChunk, delivery: Delivery): HeldChunk {
+    const entry = { chunk, delivery, controller: new AbortController() };
+    running.add(entry);
+    const itemMs = itemTimeMs(options.kinds.get(chunk.kind)!, options.limits);
+    const endLease = options.leases.hold(chunk, itemMs, () => entry.controller.abort(LOST));
+    const endUse = usage.begin(chunk);
+    // The deadline of the shutdown has passed during the claim.
+    if (handingBack) entry.controller.abort(HAND_BACK);
+    const release = () => {
+      endUse();
+      endLease();
+      running.delete(entry);
+    };
+    return { entry, release };
   }
 
   async function handle(priorities: readonly Priority[], delivery: Delivery): Promise<boolean> {
-    let chunk: ClaimedChunk | 'none' | 'later';
+    let held: HeldChunk | 'none' | 'later';
     try {
-      chunk = await claim(priorities);
+      held = await claim(priorities, delivery);
     } catch (error) {
       observe({ type: 'runner.failed', error: error as Error });
       delivery.nak(CLAIM_RETRY_MS);
       return true;
     }
-    if (chunk === 'none') {
+    if (held === 'none') {
       // A message too many: its chunk was cancelled, or the message was published twice.
       observe({ type: 'queue.spare_message' });
       delivery.ack();
       return true;
     }
-    if (chunk === 'later') {
+    if (held === 'later') {
       delivery.nak(0);
       return false;
     }
-    const entry = { chunk, delivery, controller: new AbortController() };
-    running.add(entry);
-    const itemMs = itemTimeMs(options.kinds.get(chunk.kind)!, options.limits);
-    const release = options.leases.hold(chunk, itemMs, () => entry.controller.abort(LOST));
-    // The deadline of the shutdown has passed during the claim.
-    if (handingBack) entry.controller.abort(HAND_BACK);
-    const end = usage.begin(chunk);
     try {
-      await run(entry);
+      await run(held.entry);
     } finally {
-      end();
-      release();
-      running.delete(entry);
+      held.release();
     }
     return true;
   }

@@ -73,6 +73,13 @@ export const queryErrors = defineErrors('RT', {
     message: (p) => `a live query must select the key: ${p.columns}`,
     hint: 'Add the missing columns to select. A change is matched to its row by the key.',
   }),
+  KEY_AMBIGUOUS: row<{ schema: string; table: string; column: string }>({
+    status: 400,
+    message: (p) =>
+      `the key column "${p.column}" of ${p.schema}.${p.table} is an array or a row, and different ones may have the same JSON, by which changes could name the wrong row`,
+    hint: (p) =>
+      `Let changes name rows by other columns: alter table ${p.schema}.${p.table} replica identity using index <a unique index on columns that are not null>;`,
+  }),
   OLD_ROWS_NEEDED: row<{ schema: string; table: string }>({
     status: 400,
     message: (p) => `${p.schema}.${p.table} has row-level security, and its changes do not carry whole old rows`,

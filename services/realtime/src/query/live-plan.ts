@@ -80,6 +80,10 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
   });
   const selected = new Set(select.map((entry) => entry.column));
   if (!facts.key.every((name) => selected.has(name))) throw errors.KEY_NOT_SELECTED({ columns: facts.key.join(', ') });
+  const ambiguous = facts.key.find((name) => isAmbiguous(byName.get(name)));
+  if (ambiguous !== undefined) {
+    throw errors.KEY_AMBIGUOUS({ schema: facts.schema, table: facts.table, column: ambiguous });
+  }
   if (facts.policy !== undefined && !facts.oldRows) {
     throw errors.OLD_ROWS_NEEDED({ schema: facts.schema, table: facts.table });
   }
@@ -103,6 +107,10 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     window,
   };
 }
+
+/** The JSON of an array lacks its lower bounds, and that of a row those of its arrays and its kinds of null. */
+const isAmbiguous = (column: ColumnFacts | undefined) =>
+  column?.type.element !== undefined || column?.type.composite === true;
 
 function planWindow(
   { order, limit, offset }: Query,

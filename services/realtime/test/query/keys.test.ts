@@ -36,10 +36,16 @@ alter table mixed_all replica identity using index mixed_code;
 create table nothing (id int primary key deferrable, n int);
 create table refused (id int primary key, n int);
 alter table refused replica identity nothing;
+create type pair as (a int, b int);
+create domain bounds as int[];
+create table arrays (id int[] primary key, n int not null);
+create unique index arrays_n on arrays (n);
+create table domains (id bounds primary key);
+create table pairs (n int, id pair, primary key (n, id));
 create table wide (id text primary key, n int, body text);
 alter table wide alter id set storage external, alter body set storage external;
 grant select on all tables in schema public to anon;
-alter publication tidemark add table ${TABLES.join(', ')}, mixed, nothing, refused, wide;`;
+alter publication tidemark add table ${TABLES.join(', ')}, mixed, nothing, refused, wide, arrays, domains, pairs;`;
 
 /** One statement each; those that break a constraint change nothing. */
 const id = fc.integer({ min: 1, max: 6 });
@@ -151,6 +157,27 @@ t.test('keys that change', async (t) => {
     }, 'the window to break ties by the key');
     await service.sql('delete from by_index');
     await Promise.all([client.close(), window.close()]);
+  });
+
+  t.test('rejects a key whose different values may have equal JSON, until changes name rows otherwise', async (t) => {
+    await service.sql(`insert into arrays values ('{1,2}', 1), ('[0:1]={1,2}', 2)`);
+    const client = await new LiveClient(service.url).open();
+    for (const [n, table] of ['arrays', 'domains', 'pairs'].entries()) {
+      t.match(await client.refusal(`r${n}`, table), {
+        code: 'RT_KEY_AMBIGUOUS',
+        message: new RegExp(`"id" of public\\.${table}`),
+        hint: /replica identity using index/,
+      });
+    }
+    await service.sql('alter table arrays replica identity using index arrays_n');
+    const follower = await Follower.start(service.url, 'arrays');
+    await service.sql('update arrays set n = n + 10');
+    const expected = sorted(await service.sql('select id, n from arrays'));
+    await until(async () => {
+      await follower.apply();
+      return follower.sorted() === expected;
+    }, 'the follower to hold both rows');
+    await Promise.all([client.close(), follower.close()]);
   });
 
   t.test('resyncs for a change that names its row by another key, as that of a partition', async (t) => {

@@ -53,11 +53,21 @@ export function samplePoolHolders(db: Pick<Database, 'held'>, observe: (event: T
     during(pool, from, to) {
       const found = samples.filter((one) => one.pool === pool && one.at >= from && one.at <= to);
       const longest = found.map(({ holder }) => holder).sort((a, b) => b.heldMs - a.heldMs)[0];
-      return longest ? { ...longest, heldMs: Math.round(longest.heldMs) } : null;
+      if (!longest) return null;
+      return { ...longest, statement: mostSeen(found, longest), heldMs: Math.round(longest.heldMs) };
     },
     stop() {
       stopped = true;
       sampling?.stop();
     },
   };
+}
+
+/** A holder runs further statements before it gives the connection back. The one that was seen most took longest. */
+function mostSeen(samples: readonly { holder: Holder }[], { pid }: Holder): Holder['statement'] {
+  const seen = new Map<Holder['statement'], number>();
+  for (const { holder } of samples) {
+    if (holder.pid === pid) seen.set(holder.statement, (seen.get(holder.statement) ?? 0) + 1);
+  }
+  return [...seen].sort(([, a], [, b]) => b - a)[0]![0];
 }
