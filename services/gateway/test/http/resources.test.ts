@@ -58,6 +58,9 @@ t.test('resources', async (t) => {
     };
     t.same(await answer('/rest/v1/notes/1'), [404, 'PGRST125']);
     t.same(await answer('/rest/v1/rpc/a/b', 'POST'), [404, 'PGRST125']);
+    t.same(await answer('/rest/v1/rpc/', 'POST'), [404, 'PGRST125']);
+    for (const method of ['POST', 'PATCH', 'PUT', 'DELETE'])
+      t.same(await answer('/rest/v1/', method), [405, 'PGRST117']);
     for (const method of ['PROPFIND', 'MKCOL', 'REPORT']) {
       t.same(await answer('/rest/v1/notes', method), [405, 'PGRST117'], method);
       t.same(await answer('/rest/v1/rpc/reads', method), [405, 'PGRST117'], method);
