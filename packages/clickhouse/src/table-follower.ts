@@ -1,4 +1,4 @@
-/** One table of the sink: its position, and the rows that wait to be inserted. */
+/** A table of the sink has a position, and rows that wait to be inserted. */
 import type { ChangeMessage } from '@tidemark/bus';
 import { identifier, type Pool, parseXidSnapshot, visible, type XidSnapshot } from '@tidemark/db';
 import type { ClickHouseServer } from './clickhouse-server.ts';
@@ -27,7 +27,7 @@ export class TableFollower {
   #position: Position;
   #writer: RowWriter;
   #seen: { snapshot: XidSnapshot; until: bigint } | undefined;
-  /** By key, so that a row is inserted once, with its last version: ClickHouse keeps the last of equal versions. */
+  /** JSON of the changed rows by key. Each is inserted once, as it was last, because ClickHouse keeps the last of equal versions. */
   #pending = new Map<string, string>();
   #pendingBytes = 0;
   /** Keys of rows whose change lacks values, with the position of the change. */

@@ -13,7 +13,7 @@ const ADMIN_POOL = {
   min: 2,
   max: 2,
   waitingLimit: 32,
-  // That of nearly all collectors: another one has to be set first, which is a transaction of its own.
+  // Nearly all collectors use this timeout. To use another one, a transaction has to set it first.
   statementTimeoutMs: 5_000,
   lifetimeMs: Number.MAX_SAFE_INTEGER,
 };

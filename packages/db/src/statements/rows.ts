@@ -64,7 +64,7 @@ function statementFigures(registries: readonly StatementStatsRegistry[], max: nu
 }
 
 type Percentiles = Pick<StatementFigures, 'waitP50Ms' | 'waitP95Ms' | 'waitP99Ms' | 'p50Ms' | 'p95Ms' | 'p99Ms'>;
-/** Those of a statement that has not run since stay as they were for this time: most of an idle service have not. */
+/** Percentiles of a statement that has not run since are kept for this time, because most statements of an idle service have not. */
 const FRESH_MS = 10_000;
 const percentiles = new WeakMap<StatementStats, { values: Percentiles; calls: number; at: number }>();
 

@@ -64,9 +64,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { observe, waitingLimit, idleMs = IDLE_MS, least = 1 } = options;
   const all = new Set<WorkerProcess>();
   const isolated = new Set<WorkerProcess>();
-  /** Those whose task has not computed its result. */
+  /** Workers whose task has not computed its result. */
   const computing = new Set<WorkerProcess>();
-  /** Those that may take a task. The last is used first, so that the first ones become superfluous. */
+  /** Workers that may take a task. The last is used first, so that the first ones become superfluous. */
   const idle: { worker: WorkerProcess; since: number }[] = [];
   const queue: { resolve: (worker: WorkerProcess) => void; reject: (error: Error) => void }[] = [];
   let restart: NodeJS.Timeout | undefined;

@@ -114,7 +114,7 @@ export class TrafficHistory {
   }
 }
 
-/** That of all requests, where every instance sent its sketch; an earlier version sends its p99 only. */
+/** Returns the quantile of all requests, or undefined where an instance of an earlier version has sent its p99 only. */
 function quantileOf(rows: readonly TrafficRow[], quantile: number): number | undefined {
   const bins = rows.flatMap(({ bins }) => (bins ? [bins] : []));
   return bins.length === rows.length ? quantilesOfBins(bins, [quantile])?.[0] : undefined;

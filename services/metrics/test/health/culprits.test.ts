@@ -105,7 +105,7 @@ t.test(
   'a chunk past the target of its priority is found while all workers are busy, with who fills them',
   async (t) => {
     const jobProblems = [problem({}), problem({ problem: 'busy', kind: 'ocr', tenant: 'bob', job: 'j2', count: 4 })];
-    // One is idle between two chunks.
+    // In each fifth second, a worker is idle between two chunks.
     const full = batchOf((second) => (second % 5 === 4 ? 3 : 4));
     const [finding] = full(jobProblems);
     t.match(finding, { rule: 'jobs.waiting', subject: 'ocr of bob', measured: 61_000, limit: 60_000 });
