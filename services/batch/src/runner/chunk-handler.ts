@@ -52,7 +52,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   const all = [...options.kinds.values()];
   // The runner bounds the number of chunks.
   const running = new Set<RunningChunk>();
-  /** One claim at a time, because each counts the chunks that run: together they would exceed the shares of a tenant. */
+  /** Claims run one at a time, because each counts the chunks that run: together they would exceed the share of a tenant. */
   const claims = new Semaphore(1);
   let handingBack = false;
 

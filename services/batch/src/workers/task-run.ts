@@ -1,4 +1,4 @@
-/** One task of a worker process: its deadline, its stop and its end. */
+/** Runs one task in a worker process, and enforces its deadline and its stop. */
 import type { Failure, FromTask, Outcome, Task, ToWorker } from './protocol.ts';
 
 export type Ended =

@@ -2,9 +2,7 @@
  * Evaluates filters without blocking the event loop: in time slices, or in Postgres for types that are not compared
  * here and values that would take too long. Filters of one table with equal conditions share a statement.
  */
-
-import type { Database } from '@tidemark/db';
-import { identifier } from '@tidemark/db';
+import { type Database, identifier } from '@tidemark/db';
 import { type Condition, canonicalWhere } from '@tidemark/query';
 import { Semaphore } from '@tidemark/service';
 import type { RowImage } from '../changes/row-image.ts';
@@ -139,7 +137,7 @@ export class FilterWork {
     }
   }
 
-  /** Over a row of nulls with the table's own types: domains count, which values of images do not have. */
+  /** Asks over a row of nulls of the table's own types, so that domains count. Images are read as the base types of domains. */
   async #askTypes(plan: LivePlan, conditions: readonly Condition[]): Promise<void> {
     const params: string[] = [];
     const where = whereSql(plan, params, conditions);
